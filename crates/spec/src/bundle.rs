@@ -1,0 +1,140 @@
+//! The bundle: all that a monitor needs to run one container, as a folder that the daemon writes and forgets.
+//!
+//! ```text
+//! <exec-root>/containers/<id>/
+//!   config.json      the OCI runtime configuration (runtime specification 1.2, config.md)
+//!   supervise.json   this module's `Supervise`
+//!   monitor.sock     the monitor's socket, bound by the daemon and inherited by the monitor
+//!   hostname hosts resolv.conf    bind-mounted into the container
+//! ```
+
+use crate::{ContainerId, Signal};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The version of [`Supervise`]: a monitor refuses any other. Format break.
+pub const VERSION: u32 = 1;
+/// The file name of the OCI configuration.
+pub const CONFIG: &str = "config.json";
+/// The file name of [`Supervise`].
+pub const SUPERVISE: &str = "supervise.json";
+/// The file name of the monitor's socket.
+pub const SOCKET: &str = "monitor.sock";
+
+/// How to keep a container: everything that is not in the OCI configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supervise {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The container.
+    pub id: ContainerId,
+    /// What its root file system is made of.
+    pub rootfs: RootFs,
+    /// The journal's path. The folder exists.
+    pub journal: PathBuf,
+    /// Where its output goes besides the attached clients.
+    pub log: Log,
+    /// What its standard input is.
+    pub stdin: Stdin,
+    /// Whether the daemon configures its network name space before it starts.
+    pub sandbox: Sandbox,
+    /// What to do when its process ends.
+    pub restart: Restart,
+    /// How to stop it.
+    pub stop: Stop,
+    /// Whether the daemon removes it when it has ended (`--rm`): then clients that wait for the removal are kept until
+    /// the daemon reports it.
+    pub remove: bool,
+}
+
+/// A root file system, made as a detached mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RootFs {
+    /// An overlay (Linux Documentation/filesystems/overlayfs.rst).
+    Overlay {
+        /// The layers' folders, topmost first. At least one.
+        lower: Vec<PathBuf>,
+        /// The writable layer.
+        upper: PathBuf,
+        /// Overlayfs's work folder, on the same file system as `upper`.
+        work: PathBuf,
+        /// Do not sync at unmount (the option `volatile`): the container goes away with its end.
+        volatile: bool,
+    },
+    /// A folder as it is.
+    Path {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A container's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Log {
+    /// Nothing is kept.
+    None,
+    /// Docker's `json-file`: an object a line.
+    JsonFile {
+        /// The file; older ones have `.1`, `.2`, ... behind the name. The folder exists.
+        path: PathBuf,
+        /// Rotate above this many bytes.
+        max_size: Option<u64>,
+        /// Keep this many files, the current one included.
+        max_files: u32,
+    },
+}
+
+/// A container's standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdin {
+    /// `/dev/null`.
+    Null,
+    /// Open as long as the container runs, whoever attaches.
+    Open,
+    /// Closed after the first attached client's end of input.
+    Once,
+}
+
+/// Whose network a container has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    /// The configuration names no new network name space: the host's or another container's.
+    Shared,
+    /// A new name space with `lo` up, and nothing else to come.
+    Isolated,
+    /// A new name space that the daemon configures between `Prepare` and `Start`.
+    Configured,
+}
+
+/// A restart policy (`docker run --restart`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Restart {
+    /// Never.
+    #[default]
+    No,
+    /// After every end, and when the engine starts.
+    Always,
+    /// As `Always`, unless the user stopped it.
+    UnlessStopped,
+    /// After an end with an exit code other than 0.
+    OnFailure {
+        /// Give up after this many restarts; 0 is never.
+        max_retries: u32,
+    },
+}
+
+/// How to stop a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// The signal that asks it to end.
+    pub signal: Signal,
+    /// How long it may take before SIGKILL, in seconds. `None` waits for ever.
+    pub timeout: Option<u32>,
+}

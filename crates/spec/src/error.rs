@@ -1,0 +1,26 @@
+//! What kind of failure an error is, as far as a caller needs to tell kinds apart.
+
+use serde::{Deserialize, Serialize};
+
+/// A closed list of kinds. Every error enum of the engine maps its variants onto it with a `kind()` method; the HTTP
+/// server maps it onto a status code, the command line onto an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The caller asked for something that can never be right: 400.
+    InvalidParameter,
+    /// The caller may not do this: 403.
+    Forbidden,
+    /// The named thing does not exist: 404.
+    NotFound,
+    /// The thing exists and its state does not allow this: 409.
+    Conflict,
+    /// The thing is already as asked: 304.
+    NotModified,
+    /// Sampan or this host cannot do it: 501.
+    NotImplemented,
+    /// A part that is needed does not answer now; a later try may succeed: 503.
+    Unavailable,
+    /// Anything else that went wrong on this host: 500.
+    System,
+}

@@ -1,0 +1,414 @@
+//! The journal: how a monitor tells what happened to its container.
+//!
+//! One append-only file per container, a JSON object a line, each with the next sequence number. The monitor is the
+//! only writer; after its death the daemon may append, holding the file's flock. A torn last line is cut. A container's
+//! state is the fold of its journal, [`Summary`]; a file that has grown is replaced by one [`Event::Snapshot`].
+
+use crate::{ExecId, Signal};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many ended exec processes a [`Summary`] remembers, so that their exit codes can be asked for.
+const ENDED_EXECS_KEPT: usize = 64;
+
+/// One line. Format break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Counts up by one from 1.
+    pub seq: u64,
+    /// When, by the wall clock.
+    pub time: Timestamp,
+    /// When, in nanoseconds since boot (`CLOCK_BOOTTIME`).
+    pub boot_ns: u64,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Process 1 was let run.
+    Started {
+        /// Its pid on the host.
+        pid: i32,
+        /// The host's boot (`/proc/sys/kernel/random/boot_id`): pids of another boot mean nothing.
+        boot_id: String,
+    },
+    /// The container could not be started, or not again.
+    StartFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// A user asked it to stop: no restart policy but `always` at the engine's start holds after this.
+    StopRequested {
+        /// With this signal first.
+        signal: Signal,
+    },
+    /// Process 1 ended.
+    Exited(Exit),
+    /// It ended and is started again after a delay.
+    Restarting {
+        /// The delay in milliseconds.
+        delay_ms: u64,
+    },
+    /// All its processes are frozen.
+    Paused,
+    /// They run again.
+    Resumed,
+    /// The kernel killed one of its processes for want of memory.
+    OutOfMemory,
+    /// A process to be executed in it is known.
+    ExecCreated {
+        /// Its id.
+        exec: ExecId,
+        /// What it will be.
+        process: ExecProcess,
+    },
+    /// The process runs.
+    ExecStarted {
+        /// Its id.
+        exec: ExecId,
+        /// Its pid on the host.
+        pid: i32,
+    },
+    /// The process could not be started.
+    ExecFailed {
+        /// Its id.
+        exec: ExecId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The process ended.
+    ExecEnded {
+        /// Its id.
+        exec: ExecId,
+        /// Its exit code, or 128 and the signal that ended it.
+        code: i32,
+    },
+    /// Output was lost because the log could not be written.
+    LogGap {
+        /// How much.
+        bytes: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Written by the daemon: the monitor died, and the container's processes were killed after it.
+    MonitorLost,
+    /// Stands for all entries before it.
+    Snapshot(Box<Summary>),
+}
+
+/// How process 1 ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Its exit code, or 128 and the signal's number.
+    pub code: i32,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
+    /// The kernel had killed one of the container's processes for want of memory.
+    #[serde(default)]
+    pub oom: bool,
+}
+
+/// A step of a start that failed, as the failing process reported it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Where: `rootfs`, `mount`, `cgroup`, `seccomp`, `cwd`, `exec`, ...
+    pub stage: String,
+    /// The system call's error number, 0 if there is none.
+    pub errno: i32,
+    /// The whole text for the user.
+    pub message: String,
+}
+
+/// A process to be executed in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecProcess {
+    /// The OCI process: arguments, environment, directory, user, capabilities, terminal.
+    pub process: Box<oci_spec::runtime::Process>,
+    /// Whether its standard input is a pipe from the client.
+    pub stdin: bool,
+    /// Whether the client gets its standard output.
+    pub stdout: bool,
+    /// Whether the client gets its standard error.
+    pub stderr: bool,
+    /// Detach keys for a client that attaches to its terminal; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detach_keys: Vec<u8>,
+}
+
+/// The fold of a journal: what is so now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The last entry's number.
+    pub seq: u64,
+    /// Whether it runs.
+    pub status: Status,
+    /// The boot in which it was last started.
+    pub boot_id: String,
+    /// When it was last started.
+    pub started: Option<Timestamp>,
+    /// When it last ended.
+    pub finished: Option<Timestamp>,
+    /// How it last ended.
+    pub exit: Option<Exit>,
+    /// Why it could not be started, or its monitor died; empty when all went well.
+    pub error: String,
+    /// How often it was started again by its restart policy since a user started it.
+    pub restarts: u32,
+    /// A user asked it to stop since it was last started.
+    pub stop_requested: bool,
+    /// The kernel killed one of its processes for want of memory since it was last started.
+    pub oom: bool,
+    /// The processes executed in it.
+    pub execs: BTreeMap<ExecId, Exec>,
+}
+
+/// A container's status, as its monitor knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Status {
+    /// Never started.
+    #[default]
+    Created,
+    /// Process 1 runs.
+    Running {
+        /// Its pid on the host.
+        pid: i32,
+    },
+    /// Process 1 is frozen.
+    Paused {
+        /// Its pid on the host.
+        pid: i32,
+    },
+    /// It waits to be started again.
+    Restarting,
+    /// It has ended, or its start failed.
+    Exited,
+}
+
+/// A process executed in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// What it is.
+    pub process: ExecProcess,
+    /// Its pid on the host, once started.
+    pub pid: Option<i32>,
+    /// Its exit code, once ended.
+    pub code: Option<i32>,
+    /// The number of the entry that ended it: the oldest are forgotten first.
+    #[serde(default)]
+    pub ended: Option<u64>,
+}
+
+impl Summary {
+    /// The fold of all these entries.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut summary = Self::default();
+        entries.into_iter().for_each(|entry| summary.apply(entry));
+        summary
+    }
+
+    /// Takes one more entry in. One that is known already is ignored.
+    pub fn apply(&mut self, entry: &Entry) {
+        if entry.seq <= self.seq {
+            return;
+        }
+        match &entry.event {
+            Event::Snapshot(summary) => *self = (**summary).clone(),
+            Event::Started { pid, boot_id } => self.begin(*pid, boot_id, entry.time),
+            Event::StartFailed { failure } => self.fail(failure, entry.time),
+            Event::StopRequested { .. } => self.stop_requested = true,
+            Event::Exited(exit) => self.end(*exit, entry.time),
+            Event::MonitorLost => self.lose(entry.time),
+            Event::Restarting { .. } => {
+                self.status = Status::Restarting;
+                self.restarts += 1;
+            }
+            Event::Paused => self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid }),
+            Event::Resumed => self.status = self.pid().map_or(self.status, |pid| Status::Running { pid }),
+            Event::OutOfMemory => self.oom = true,
+            Event::ExecCreated { exec, process } => {
+                self.execs.insert(
+                    exec.clone(),
+                    Exec { process: process.clone(), pid: None, code: None, ended: None },
+                );
+            }
+            Event::ExecStarted { exec, pid } => self.exec(exec, |e| e.pid = Some(*pid)),
+            Event::ExecFailed { exec, failure } => {
+                self.end_exec(exec, exit_code_of(failure), entry.seq);
+            }
+            Event::ExecEnded { exec, code } => self.end_exec(exec, *code, entry.seq),
+            Event::LogGap { .. } => {}
+        }
+        self.seq = entry.seq;
+    }
+
+    /// Process 1's pid on the host while there is one.
+    pub fn pid(&self) -> Option<i32> {
+        match self.status {
+            Status::Running { pid } | Status::Paused { pid } => Some(pid),
+            Status::Created | Status::Restarting | Status::Exited => None,
+        }
+    }
+
+    fn begin(&mut self, pid: i32, boot_id: &str, time: Timestamp) {
+        if self.status != Status::Restarting {
+            self.restarts = 0;
+        }
+        self.status = Status::Running { pid };
+        boot_id.clone_into(&mut self.boot_id);
+        self.started = Some(time);
+        self.stop_requested = false;
+        self.oom = false;
+        self.error.clear();
+    }
+
+    fn end(&mut self, exit: Exit, time: Timestamp) {
+        self.status = Status::Exited;
+        self.finished = Some(time);
+        self.exit = Some(exit);
+        self.execs.retain(|_, exec| exec.ended.is_some());
+    }
+
+    fn fail(&mut self, failure: &Failure, time: Timestamp) {
+        self.end(Exit { code: exit_code_of(failure), signal: None, oom: false }, time);
+        failure.message.clone_into(&mut self.error);
+    }
+
+    fn lose(&mut self, time: Timestamp) {
+        self.end(Exit { code: 128 + Signal::KILL.number(), signal: Some(Signal::KILL), oom: false }, time);
+        self.error = "the container's monitor was killed".into();
+    }
+
+    fn exec(&mut self, id: &ExecId, change: impl FnOnce(&mut Exec)) {
+        if let Some(exec) = self.execs.get_mut(id) {
+            change(exec);
+        }
+    }
+
+    fn end_exec(&mut self, id: &ExecId, code: i32, seq: u64) {
+        self.exec(id, |exec| {
+            exec.code = Some(code);
+            exec.ended = Some(seq);
+        });
+        let ended = || self.execs.iter().filter_map(|(id, exec)| Some((exec.ended?, id.clone())));
+        if ended().count() > ENDED_EXECS_KEPT
+            && let Some((_, oldest)) = ended().min()
+        {
+            self.execs.remove(&oldest);
+        }
+    }
+}
+
+/// The exit code that stands for a failed start, as Docker gives it: 127 if there is no such program, 126 if it cannot be
+/// executed, else 128.
+pub fn exit_code_of(failure: &Failure) -> i32 {
+    const ENOENT: i32 = 2;
+    const EACCES: i32 = 13;
+    match (failure.stage.as_str(), failure.errno) {
+        ("exec", ENOENT) => 127,
+        ("exec" | "cwd", EACCES) | ("exec", _) => 126,
+        _ => 128,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fold(events: Vec<Event>) -> Summary {
+        let entry = |(i, event)| Entry {
+            seq: i as u64 + 1,
+            time: Timestamp::from_second(i as i64).unwrap(),
+            boot_ns: i as u64,
+            event,
+        };
+        let entries: Vec<Entry> = events.into_iter().enumerate().map(entry).collect();
+        for entry in &entries {
+            let line = serde_json::to_string(entry).unwrap();
+            assert_eq!(&serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
+        }
+        Summary::of(&entries)
+    }
+
+    fn started(pid: i32) -> Event {
+        Event::Started { pid, boot_id: "b".into() }
+    }
+
+    fn exited(code: i32) -> Event {
+        Event::Exited(Exit { code, signal: None, oom: false })
+    }
+
+    #[test]
+    fn a_life() {
+        assert_eq!(fold(vec![]).status, Status::Created);
+        assert_eq!(fold(vec![started(7)]).status, Status::Running { pid: 7 });
+        assert_eq!(fold(vec![started(7), Event::Paused]).status, Status::Paused { pid: 7 });
+        assert_eq!(fold(vec![started(7), Event::Paused, Event::Resumed]).status, Status::Running { pid: 7 });
+        let ended = fold(vec![started(7), exited(3)]);
+        assert_eq!((ended.status, ended.exit.unwrap().code), (Status::Exited, 3));
+        assert_eq!(fold(vec![started(7), Event::MonitorLost]).exit.unwrap().code, 137);
+    }
+
+    #[test]
+    fn restarts_count_until_a_user_starts_it() {
+        let again = |n: usize| {
+            let mut events = vec![started(1)];
+            (0..n).for_each(|_| events.extend([exited(1), Event::Restarting { delay_ms: 100 }, started(2)]));
+            events
+        };
+        assert_eq!(fold(again(3)).restarts, 3);
+        let mut by_user = again(3);
+        by_user.extend([exited(1), started(3)]);
+        assert_eq!(fold(by_user).restarts, 0);
+    }
+
+    #[test]
+    fn a_failed_start_has_dockers_exit_code() {
+        for (stage, errno, code) in [("exec", 2, 127), ("exec", 13, 126), ("exec", 8, 126), ("mount", 2, 128)]
+        {
+            let failure = Failure { stage: stage.into(), errno, message: "m".into() };
+            let summary = fold(vec![Event::StartFailed { failure }]);
+            assert_eq!((summary.exit.unwrap().code, summary.error.as_str()), (code, "m"));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_replaces_what_was_before() {
+        let before = fold(vec![started(7), exited(3)]);
+        let entry = Entry {
+            seq: 9,
+            time: Timestamp::UNIX_EPOCH,
+            boot_ns: 0,
+            event: Event::Snapshot(before.clone().into()),
+        };
+        let after = Summary::of([&entry]);
+        assert_eq!(after, Summary { seq: 9, ..before });
+    }
+
+    #[test]
+    fn ended_execs_are_forgotten_oldest_first() {
+        let process = || ExecProcess {
+            process: Box::default(),
+            stdin: false,
+            stdout: true,
+            stderr: true,
+            detach_keys: vec![],
+        };
+        let id = |i: u8| ExecId::from_bytes([i; 32]);
+        let mut events = vec![started(1)];
+        for i in (0..100).rev() {
+            events.push(Event::ExecCreated { exec: id(i), process: process() });
+            events.push(Event::ExecEnded { exec: id(i), code: i32::from(i) });
+        }
+        let execs = fold(events).execs;
+        assert_eq!(execs.len(), ENDED_EXECS_KEPT);
+        assert_eq!(execs[&id(0)].code, Some(0));
+        assert!(!execs.contains_key(&id(99)));
+    }
+}

@@ -1,0 +1,27 @@
+//! The vocabulary of Sampan: typed ids, digests, references, sizes, signals, error kinds, and the three contracts
+//! between its processes: the bundle, the journal and the monitor's protocol.
+//!
+//! Nothing here does I/O or knows a system call; every other crate may depend on it.
+
+mod digest;
+mod error;
+mod id;
+mod platform;
+mod reference;
+mod signal;
+mod size;
+
+pub mod bundle;
+pub mod journal;
+pub mod monitor;
+pub mod stream;
+
+pub use digest::{Digest, ParseDigestError};
+pub use error::ErrorKind;
+pub use id::{ClientId, ContainerId, ExecId, NetworkId, ParseIdError};
+pub use jiff::Timestamp;
+pub use oci_spec::runtime as oci;
+pub use platform::Platform;
+pub use reference::{ImageName, ParseReferenceError, Reference, Tag};
+pub use signal::{ParseSignalError, Signal};
+pub use size::{ParseSizeError, format_size, parse_size};
