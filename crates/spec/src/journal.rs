@@ -47,10 +47,13 @@ pub enum Event {
         /// With this signal first.
         signal: Signal,
     },
-    /// Process 1 ended.
+    /// Process 1 ended, for good: what was made for it is released.
     Exited(Exit),
-    /// It ended and is started again after a delay.
+    /// Process 1 ended and is started again after a delay, by the restart policy: the sandbox stays. Written instead of
+    /// `Exited`.
     Restarting {
+        /// How it ended.
+        exit: Exit,
         /// The delay in milliseconds.
         delay_ms: u64,
     },
@@ -225,7 +228,8 @@ impl Summary {
             Event::StopRequested { .. } => self.stop_requested = true,
             Event::Exited(exit) => self.end(*exit, entry.time),
             Event::MonitorLost => self.lose(entry.time),
-            Event::Restarting { .. } => {
+            Event::Restarting { exit, .. } => {
+                self.end(*exit, entry.time);
                 self.status = Status::Restarting;
                 self.restarts += 1;
             }
@@ -344,6 +348,10 @@ mod tests {
         Event::Exited(Exit { code, signal: None, oom: false })
     }
 
+    fn restarting() -> Event {
+        Event::Restarting { exit: Exit { code: 1, signal: None, oom: false }, delay_ms: 100 }
+    }
+
     #[test]
     fn a_life() {
         assert_eq!(fold(vec![]).status, Status::Created);
@@ -359,7 +367,7 @@ mod tests {
     fn restarts_count_until_a_user_starts_it() {
         let again = |n: usize| {
             let mut events = vec![started(1)];
-            (0..n).for_each(|_| events.extend([exited(1), Event::Restarting { delay_ms: 100 }, started(2)]));
+            (0..n).for_each(|_| events.extend([restarting(), started(2)]));
             events
         };
         assert_eq!(fold(again(3)).restarts, 3);
