@@ -1,1 +1,36 @@
-//! placeholder
+//! Things at rest: images, their layers, names and blobs, containers' writable layers, and records of any kind.
+//!
+//! Everything blocks and may be called from many threads at once. An object on disk is one file or folder that is made
+//! complete under `tmp/` and renamed into place, so that a process killed at any moment leaves nothing half-done;
+//! what is in memory is an index rebuilt by scanning. Verbs are free functions over a [`Store`]:
+//!
+//! - images: [`load::load`], [`import::import`], [`builtin::ensure`]; [`images::list`], [`images::resolve`],
+//!   [`images::get`]; [`names::tag`], [`remove::untag`], [`remove::delete`], [`remove::remove`]; [`gc::collect`]
+//! - containers: [`rw::create`], [`snapshots::rootfs`], [`rw::remove`], [`rw::size`], [`lookup::read_file`]
+//! - any object: [`records::Directory`]
+
+mod atomic;
+pub mod blobs;
+pub mod builtin;
+mod error;
+mod extract;
+pub mod gc;
+pub mod images;
+pub mod import;
+mod index;
+pub mod ingest;
+mod layout;
+mod lease;
+pub mod load;
+pub mod lookup;
+pub mod names;
+pub mod records;
+pub mod remove;
+pub mod rw;
+pub mod snapshots;
+mod store;
+mod walk;
+
+pub use error::{Error, LayerError};
+pub use lease::Lease;
+pub use store::{Damaged, Store};

@@ -1,0 +1,1 @@
+//! Tar streams as layers use them.

@@ -1,0 +1,1 @@
+//! The invariants between an image's documents and its content.
