@@ -1,0 +1,94 @@
+//! `cargo xtask setup`: what the tests need from Debian or Ubuntu. Programs that are there already are left alone.
+
+use crate::command::{check, command, find, output, target};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A program, or a file by its whole path, and the package that has it.
+type Need = (&'static str, &'static str);
+
+const TESTS: &[Need] = &[("busybox", "busybox-static"), ("nft", "nftables"), ("ip", "iproute2")];
+const MACHINE: &[Need] = &[
+    ("mmdebstrap", "mmdebstrap"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+];
+/// The packages that have held Docker's client, in the order of their age; which one a release has differs.
+const DOCKER_CLIENT: [&str; 2] = ["docker-cli", "docker.io"];
+
+/// Installs what tests and virtual machine need.
+pub(crate) fn setup() -> Result<()> {
+    tests()?;
+    install(MACHINE)
+}
+
+/// Installs what `cargo test` needs.
+pub(crate) fn tests() -> Result<()> {
+    install(TESTS)?;
+    docker_client().map(drop)
+}
+
+/// Installs what building a virtual machine needs.
+pub(crate) fn machine() -> Result<()> {
+    install(MACHINE)
+}
+
+/// Where Docker's client is. If there is none it is unpacked from its package below the target folder: installing that package
+/// would also start an engine.
+pub(crate) fn docker_client() -> Result<PathBuf> {
+    let folder = target()?.join("tools/docker");
+    let unpacked = folder.join("usr/bin/docker");
+    if let Some(found) = find("docker") {
+        return Ok(found);
+    }
+    if !unpacked.exists() {
+        update()?;
+        let package = DOCKER_CLIENT
+            .into_iter()
+            .find(|p| command("apt-cache").args(["show", p]).output().is_ok_and(|o| o.status.success()));
+        let package = package.context("no package with Docker's client is known to apt")?;
+        unpack(&[package.to_owned()], &folder)?;
+    }
+    Ok(unpacked)
+}
+
+/// Unpacks packages into a folder without installing them. Takes names as apt-get download does: `name` or `name=version`.
+pub(crate) fn unpack(packages: &[String], folder: &Path) -> Result<()> {
+    let archives = folder.join("archives");
+    fs::create_dir_all(&archives).with_context(|| format!("cannot make {}", archives.display()))?;
+    // As root apt would give the download to a user who may not write here.
+    check(
+        command("apt-get")
+            .args(["-qq", "-o", "APT::Sandbox::User=root", "download"])
+            .args(packages)
+            .current_dir(&archives),
+    )?;
+    for entry in fs::read_dir(&archives).context("cannot list what was downloaded")? {
+        check(command("dpkg").arg("-x").arg(entry?.path()).arg(folder))?;
+    }
+    fs::remove_dir_all(&archives).context("cannot remove what was downloaded")
+}
+
+/// Fetches the lists of packages, once they are needed.
+pub(crate) fn update() -> Result<()> {
+    check(command("apt-get").args(["-qq", "update"]))
+}
+
+fn install(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&str> =
+        needs.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    ensure!(
+        find("apt-get").is_some(),
+        "missing, and this is neither Debian nor Ubuntu: {}",
+        missing.join(" ")
+    );
+    let user = output(command("id").arg("-u"))?;
+    ensure!(user.trim() == "0", "missing, run as root to install it: {}", missing.join(" "));
+    update()?;
+    let options = ["-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", "install"];
+    check(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(options).args(missing))
+}
