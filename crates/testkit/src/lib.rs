@@ -1,1 +1,29 @@
-//! placeholder
+//! What tests share: a real daemon in a network of its own, clients that drive it, images made on the spot, and a list of
+//! everything a daemon may leave behind.
+//!
+//! Everything here panics where a test should fail, and cleans up when it is dropped, also after a panic.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking and tells why")]
+
+mod client;
+mod daemon;
+mod image;
+mod leaks;
+mod network;
+mod process;
+
+pub use client::{Cli, Output};
+pub use daemon::{Daemon, Programs};
+pub use image::{docker_archive, root_file_system};
+pub use network::Network;
+pub use process::{eventually, pids_mentioning};
+
+/// The programs that cargo has built for this package's integration tests.
+#[macro_export]
+macro_rules! programs {
+    () => {
+        $crate::Programs {
+            sampan: env!("CARGO_BIN_EXE_sampan").into(),
+            runtime: env!("CARGO_BIN_EXE_sampan-runtime").into(),
+        }
+    };
+}

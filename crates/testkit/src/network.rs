@@ -1,0 +1,73 @@
+//! A network name space of a test's own, so that no test touches the host's links and firewall.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// A network name space with `lo` up. It goes away with this value and the last process in it.
+pub struct Network {
+    holder: Child,
+}
+
+impl Network {
+    /// Makes one.
+    pub fn new() -> Self {
+        let script = "ip link set lo up && echo ready && exec sleep infinity";
+        let mut holder = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--", "unshare", "--net", "--", "sh", "-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("setpriv and unshare of util-linux");
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "no network name space: are the tests run as root?");
+        Self { holder }
+    }
+
+    /// The name space as a file.
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/{}/ns/net", self.holder.id()).into()
+    }
+
+    /// A command that runs in it.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.path().display())).arg("--").arg(program);
+        command
+    }
+
+    /// Runs a command in it and returns its output.
+    pub fn output(&self, words: &[&str]) -> String {
+        let done = self.command(words[0]).args(&words[1..]).output().expect("nsenter");
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{words:?}: {complaint}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// Runs a function on a thread in it: its sockets are opened there.
+    pub fn inside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(self.path()).unwrap();
+        let enter = move || {
+            let kind = rustix::thread::LinkNameSpaceType::Network;
+            rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(kind))
+                .unwrap();
+            f()
+        };
+        thread::scope(|scope| scope.spawn(enter).join().unwrap())
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        drop(self.holder.kill().and_then(|()| self.holder.wait()));
+    }
+}
