@@ -1,1 +1,10 @@
-//! placeholder
+//! Linux as safe functions: what the standard library and `rustix` do not offer, or offer only as unsafe.
+//!
+//! This is the only crate with `unsafe`. It knows nothing of containers, images or configuration formats.
+#![allow(unsafe_code, reason = "this crate exists to hold it")]
+
+pub mod bpf;
+pub mod cgroup;
+pub mod memfd;
+pub mod process;
+pub mod socket;

@@ -1,0 +1,9 @@
+//! Processes by descriptor: clone3(2), pidfd_open(2), and a detached start that a threaded program may use.
+
+mod child;
+mod detached;
+mod pidfd;
+
+pub use child::{Child, Namespaces, clone, close_on_exec_from, execute, join, leave, reset_signals, unshare};
+pub use detached::spawn_detached;
+pub use pidfd::{Ended, pidfd_open, signal, try_wait, wait};
