@@ -33,6 +33,20 @@ pub const JSON_MAX: u32 = 16 << 20;
 pub const BYTES_MAX: u32 = 64 << 20;
 /// At most this many descriptors travel with a frame.
 pub const FDS_MAX: usize = 2;
+/// The length of the two numbers before a frame's content.
+pub const FRAME_HEADER: usize = 8;
+
+/// A whole frame. The caller keeps to [`JSON_MAX`] and [`BYTES_MAX`].
+pub fn encode_frame(json: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let length = |part: &[u8]| (part.len() as u32).to_le_bytes();
+    [&length(json)[..], &length(bytes), json, bytes].concat()
+}
+
+/// The lengths of a frame's JSON document and raw bytes. The reader checks them against [`JSON_MAX`] and [`BYTES_MAX`].
+pub const fn parse_header(header: [u8; FRAME_HEADER]) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = header;
+    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+}
 
 /// A request with its number, which the answer repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,6 +286,13 @@ pub enum WaitCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_tell_their_lengths() {
+        let frame = encode_frame(b"{}", b"abc");
+        assert_eq!(frame, b"\x02\0\0\0\x03\0\0\0{}abc");
+        assert_eq!(parse_header([2, 0, 0, 0, 3, 1, 0, 0]), (2, 259));
+    }
 
     #[test]
     fn requests_read_back() {
