@@ -2,7 +2,7 @@
 
 use crate::client::{Cli, Output};
 use crate::network::Network;
-use crate::process::{eventually, pids_mentioning, runs, signal};
+use crate::process::{eventually, pids_mentioning, runs, signal, soon};
 use crate::{image, leaks};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -63,12 +63,7 @@ impl Daemon {
         assert!(self.process.is_none(), "the daemon runs");
         self.process = Some(self.spawn());
         let answers = || self.client(Cli::Sampan, &["ps"]).output().is_ok_and(|done| done.status.success());
-        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            eventually("the daemon answers", answers);
-        })) {
-            eprintln!("{}", self.log());
-            std::panic::resume_unwind(panic);
-        }
+        assert!(soon(answers), "the daemon does not answer:\n{}", self.log());
     }
 
     /// Sets an environment variable for the next start.
@@ -170,13 +165,11 @@ impl Daemon {
     #[track_caller]
     pub fn nothing_is_left(&self) {
         let mut left = Vec::new();
-        let empty = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            eventually("nothing is left", || {
-                left = self.leftovers();
-                left.is_empty()
-            });
-        }));
-        assert!(empty.is_ok(), "left over:\n{}\nthe daemon's log:\n{}", left.join("\n"), self.log());
+        let empty = soon(|| {
+            left = self.leftovers();
+            left.is_empty()
+        });
+        assert!(empty, "left over:\n{}\nthe daemon's log:\n{}", left.join("\n"), self.log());
     }
 
     /// The daemon's process, if it runs.

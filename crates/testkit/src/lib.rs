@@ -10,12 +10,14 @@ mod image;
 mod leaks;
 mod network;
 mod process;
+mod session;
 
 pub use client::{Cli, Output};
 pub use daemon::{Daemon, Programs};
 pub use image::{docker_archive, root_file_system};
 pub use network::Network;
-pub use process::{eventually, pids_mentioning};
+pub use process::{eventually, pids_mentioning, soon};
+pub use session::Session;
 
 /// The programs that cargo has built for this package's integration tests.
 #[macro_export]

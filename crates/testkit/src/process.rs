@@ -15,11 +15,19 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// # Panics
 /// When it does not within half a minute.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    assert!(soon(holds), "still not so: {what}");
+}
+
+/// Waits until this holds, half a minute at most. Returns whether it does.
+pub fn soon(mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "still not so: {what}");
-        thread::sleep(GLANCE);
+    loop {
+        match holds() {
+            true => return true,
+            false if Instant::now() > deadline => return false,
+            false => thread::sleep(GLANCE),
+        }
     }
 }
 
