@@ -1,0 +1,62 @@
+//! Bodies of requests and answers, a file per noun. Fields have Docker's names; what Docker writes as `null` is an
+//! `Option` here, and what it leaves out is not written.
+
+mod container;
+mod exec;
+mod host;
+mod image;
+mod network;
+mod system;
+
+pub use container::{
+    ContainerConfig, ContainerCreate, ContainerCreated, ContainerInspect, ContainerState, ContainerSummary,
+    GraphDriver, Healthcheck, MountPoint, PortSummary, SummaryHostConfig, SummaryNetworkSettings, WaitAnswer,
+    WaitError,
+};
+pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};
+pub use host::{HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, Ulimit};
+pub use image::{
+    ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImageRootFs,
+    ImageSummary, Progress, ProgressDetail,
+};
+pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
+pub use system::{Commit, Component, DiskUsage, Info, Platform, Plugins, Swarm, Version};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+/// A set as Go writes it: `{"80/tcp": {}}`.
+pub type Set = BTreeMap<String, Empty>;
+
+/// `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// The body of every answer that is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ErrorBody {
+    /// The whole text for the user.
+    pub message: String,
+}
+
+/// The time that Docker gives where there is none.
+pub const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+fn no_time() -> String {
+    NO_TIME.to_owned()
+}
+
+/// Reads a list of words, for which one word may stand (old clients).
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(Option::<Words>::deserialize(deserializer)?.map(|words| match words {
+        Words::One(word) => vec![word],
+        Words::Many(words) => words,
+    }))
+}

@@ -1,0 +1,130 @@
+//! All endpoints that are served, as data: method, path, operation.
+
+use percent_encoding::percent_decode_str;
+
+/// What a request asks for. The server handles each in one exhaustive match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table below says what each is")]
+pub enum Operation {
+    Ping,
+    Version,
+    Info,
+    DiskUsage,
+    ContainerCreate,
+    ContainerList,
+    ContainerInspect,
+    ContainerStart,
+    ContainerStop,
+    ContainerKill,
+    ContainerRemove,
+    ContainerWait,
+    ContainerAttach,
+    ContainerLogs,
+    ContainerResize,
+    ExecCreate,
+    ExecStart,
+    ExecResize,
+    ExecInspect,
+    ImageList,
+    ImageCreate,
+    ImageLoad,
+    ImageInspect,
+    ImageHistory,
+    ImageTag,
+    ImageRemove,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// `GET`, `POST`, ... `GET` serves `HEAD` too.
+    pub method: &'static str,
+    /// The path behind the version. `{name}` is one part of it, `{name...}` may have slashes in it.
+    pub path: &'static str,
+    /// What is asked for.
+    pub operation: Operation,
+}
+
+const fn on(method: &'static str, path: &'static str, operation: Operation) -> Endpoint {
+    Endpoint { method, path, operation }
+}
+
+/// Every endpoint. The first line that fits a request holds.
+pub const ENDPOINTS: &[Endpoint] = &[
+    on("GET", "/_ping", Operation::Ping),
+    on("GET", "/version", Operation::Version),
+    on("GET", "/info", Operation::Info),
+    on("GET", "/system/df", Operation::DiskUsage),
+    on("POST", "/containers/create", Operation::ContainerCreate),
+    on("GET", "/containers/json", Operation::ContainerList),
+    on("GET", "/containers/{name}/json", Operation::ContainerInspect),
+    on("POST", "/containers/{name}/start", Operation::ContainerStart),
+    on("POST", "/containers/{name}/stop", Operation::ContainerStop),
+    on("POST", "/containers/{name}/kill", Operation::ContainerKill),
+    on("DELETE", "/containers/{name}", Operation::ContainerRemove),
+    on("POST", "/containers/{name}/wait", Operation::ContainerWait),
+    on("POST", "/containers/{name}/attach", Operation::ContainerAttach),
+    on("GET", "/containers/{name}/logs", Operation::ContainerLogs),
+    on("POST", "/containers/{name}/resize", Operation::ContainerResize),
+    on("POST", "/containers/{name}/exec", Operation::ExecCreate),
+    on("POST", "/exec/{name}/start", Operation::ExecStart),
+    on("POST", "/exec/{name}/resize", Operation::ExecResize),
+    on("GET", "/exec/{name}/json", Operation::ExecInspect),
+    on("GET", "/images/json", Operation::ImageList),
+    on("POST", "/images/create", Operation::ImageCreate),
+    on("POST", "/images/load", Operation::ImageLoad),
+    on("GET", "/images/{name...}/json", Operation::ImageInspect),
+    on("GET", "/images/{name...}/history", Operation::ImageHistory),
+    on("POST", "/images/{name...}/tag", Operation::ImageTag),
+    on("DELETE", "/images/{name...}", Operation::ImageRemove),
+];
+
+/// Finds the endpoint of a request by its method and its path without the version. The second value is what stands for
+/// `{name}`, percent-decoded; empty where the path has no such part.
+pub fn find(method: &str, path: &str) -> Option<(Operation, String)> {
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    let method = if method == "HEAD" { "GET" } else { method };
+    ENDPOINTS.iter().filter(|endpoint| endpoint.method == method).find_map(|endpoint| {
+        let name = capture(endpoint.path, &path)?;
+        Some((endpoint.operation, name.to_owned()))
+    })
+}
+
+fn capture<'p>(template: &str, path: &'p str) -> Option<&'p str> {
+    let Some((before, rest)) = template.split_once('{') else {
+        return (template == path).then_some("");
+    };
+    let (variable, after) = rest.split_once('}')?;
+    let name = path.strip_prefix(before)?.strip_suffix(after)?;
+    let fits = !name.is_empty() && (variable.ends_with("...") || !name.contains('/'));
+    fits.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_find_their_endpoint() {
+        for (method, path, want) in [
+            ("GET", "/_ping", Some((Operation::Ping, ""))),
+            ("HEAD", "/_ping", Some((Operation::Ping, ""))),
+            ("GET", "/containers/json", Some((Operation::ContainerList, ""))),
+            ("PATCH", "/containers/json", None),
+            ("GET", "/containers/a/json", Some((Operation::ContainerInspect, "a"))),
+            ("GET", "/containers//json", None),
+            ("GET", "/containers/a/b/json", None),
+            ("GET", "/images/json", Some((Operation::ImageList, ""))),
+            ("GET", "/images/a/b:1/json", Some((Operation::ImageInspect, "a/b:1"))),
+            ("GET", "/images/a%2Fb:1/json", Some((Operation::ImageInspect, "a/b:1"))),
+            ("DELETE", "/images/localhost:5000/a/b", Some((Operation::ImageRemove, "localhost:5000/a/b"))),
+            ("POST", "/images/a/tag", Some((Operation::ImageTag, "a"))),
+            ("DELETE", "/containers/a", Some((Operation::ContainerRemove, "a"))),
+            ("GET", "/nothing/here", None),
+            ("GET", "/containers/%ff/json", None),
+        ] {
+            let got = find(method, path);
+            assert_eq!(got.as_ref().map(|(op, name)| (*op, name.as_str())), want, "{method} {path}");
+        }
+    }
+}
