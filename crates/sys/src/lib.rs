@@ -7,4 +7,5 @@ pub mod bpf;
 pub mod cgroup;
 pub mod memfd;
 pub mod process;
+pub mod signals;
 pub mod socket;
