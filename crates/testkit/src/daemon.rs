@@ -12,7 +12,11 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
+
+/// How many daemons this process has started: their bridges' names differ.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// The programs under test.
 #[derive(Clone, Debug)]
@@ -31,6 +35,7 @@ pub struct Daemon {
     network: Network,
     socket: UnixListener,
     process: Option<Child>,
+    bridge: String,
     environment: Vec<(String, String)>,
     containers: Mutex<BTreeSet<String>>,
 }
@@ -49,6 +54,7 @@ impl Daemon {
             programs,
             folder,
             network: Network::new(),
+            bridge: format!("sbt{:x}x{:x}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed)),
             socket,
             process: None,
             environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
@@ -97,6 +103,11 @@ impl Daemon {
     /// The network name space that it and its bridge are in.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Its bridge's name, which also names the folder of its containers' cgroups.
+    pub(crate) fn bridge(&self) -> &str {
+        &self.bridge
     }
 
     /// Its `--data-root`.
@@ -185,7 +196,7 @@ impl Daemon {
         let mut command = self.network.command("sh");
         command.args(["-c", script, "sh"]).arg(&self.programs.sampan).args(["daemon", "--host", "fd://"]);
         command.arg("--data-root").arg(self.data_root()).arg("--exec-root").arg(self.exec_root());
-        command.args(["--bridge", "sbt0", "--bip", "10.213.0.1/24", "--log-level", "debug"]);
+        command.args(["--bridge", &self.bridge, "--bip", "10.213.0.1/24", "--log-level", "debug"]);
         command.env("SAMPAN_RUNTIME", &self.programs.runtime);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let listener = OwnedFd::from(self.socket.try_clone().unwrap());
@@ -218,7 +229,7 @@ impl Daemon {
             all.iter().for_each(|pid| signal(*pid, Signal::KILL));
             all.is_empty()
         });
-        containers.iter().for_each(|id| leaks::remove_cgroups(id));
+        leaks::remove_cgroups(&format!("sampan-{}", self.bridge));
         for mount in leaks::mounts(self.folder.path()) {
             let _ = rustix::mount::unmount(mount, rustix::mount::UnmountFlags::DETACH);
         }

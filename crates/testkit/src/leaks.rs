@@ -63,9 +63,11 @@ pub(crate) fn processes(id: &str) -> BTreeSet<i32> {
     lists.flat_map(|list| list.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()).collect()
 }
 
-/// Removes a container's empty cgroups.
-pub(crate) fn remove_cgroups(id: &str) {
-    for cgroup in cgroups(id) {
+/// Removes the cgroups of this name, which hold no process any more, and all in them.
+pub(crate) fn remove_cgroups(name: &str) {
+    for cgroup in cgroups(name) {
+        let entries = fs::read_dir(&cgroup).into_iter().flatten().flatten();
+        entries.filter(|e| e.path().is_dir()).for_each(|entry| drop(fs::remove_dir(entry.path())));
         drop(fs::remove_dir(cgroup));
     }
 }
@@ -77,7 +79,7 @@ fn links(daemon: &Daemon) -> Vec<String> {
         .lines()
         .filter_map(|line| line.split(": ").nth(1))
         .map(|name| name.split('@').next().unwrap_or(name));
-    names.filter(|name| !["lo", "sbt0"].contains(name)).map(|name| format!("link {name}")).collect()
+    names.filter(|name| !["lo", daemon.bridge()].contains(name)).map(|name| format!("link {name}")).collect()
 }
 
 /// The elements of sets and maps in the daemon's firewall that name a container.

@@ -1,0 +1,147 @@
+//! Each step of create, start and rm fails in turn, and the daemon dies after each step in turn: nothing half-done stays.
+//!
+//! A debug build of the engine fails, or ends, after the step that an environment variable names.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use sampan_testkit::{Cli, Daemon, Output, Session, eventually, programs};
+
+const CREATE: [&str; 3] = ["create.name", "create.home", "create.record"];
+const START: [&str; 5] = ["start.monitor", "start.address", "start.prepare", "start.network", "start.go"];
+const REMOVE: [&str; 3] = ["remove.record", "remove.name", "remove.answer"];
+const FAIL: &str = "SAMPAN_FAIL_AFTER";
+const DIE: &str = "SAMPAN_DIE_AFTER";
+
+/// A daemon of which one step fails, and which can be had again without that.
+struct Trial {
+    daemon: Daemon,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let daemon = Daemon::start(programs!());
+        daemon.import_busybox();
+        Self { daemon }
+    }
+
+    /// Starts the daemon again with `variable` set to `step`; an empty step is none.
+    fn restart(&mut self, variable: &str, step: &str) {
+        self.daemon.terminate();
+        self.daemon.set(variable, step);
+        self.daemon.start_again();
+    }
+
+    fn create(&self) -> Output {
+        self.act("create")
+    }
+
+    /// The verb that has this step, on a container that is ready for it.
+    fn act(&self, step: &str) -> Output {
+        self.daemon.run(Cli::Sampan, command(step))
+    }
+
+    /// Makes what the verb that has this step needs.
+    fn make_ready(&self, step: &str) {
+        if !step.starts_with("create") {
+            self.create().ok();
+        }
+        if step.starts_with("remove") {
+            self.daemon.sampan(&["start", "c"]);
+        }
+    }
+
+    /// The whole life of a container still works, and leaves nothing.
+    fn all_is_well(&self) {
+        self.create().ok();
+        self.daemon.sampan(&["start", "c"]);
+        assert_eq!(self.daemon.sampan(&["exec", "c", "echo", "well"]), "well");
+        self.daemon.sampan(&["rm", "-f", "c"]);
+        self.daemon.nothing_is_left();
+    }
+}
+
+/// What there is of a container that was created and does not run.
+fn only_records(left: &[String]) -> bool {
+    left.iter().all(|line| line.starts_with("record "))
+}
+
+#[test]
+fn a_failed_step_of_create_leaves_nothing() {
+    let mut trial = Trial::new();
+    for step in CREATE {
+        trial.restart(FAIL, step);
+        let output = trial.act(step);
+        assert_ne!(output.code, 0, "{step}: {output:?}");
+        trial.daemon.nothing_is_left();
+        trial.restart(FAIL, "");
+        trial.all_is_well();
+    }
+}
+
+#[test]
+fn a_failed_step_of_start_leaves_a_container_that_can_be_started() {
+    let mut trial = Trial::new();
+    for step in START {
+        trial.restart(FAIL, step);
+        trial.make_ready(step);
+        let output = trial.act(step);
+        assert_ne!(output.code, 0, "{step}: {output:?}");
+        eventually("only its record is left", || only_records(&trial.daemon.leftovers()));
+        trial.restart(FAIL, "");
+        trial.daemon.sampan(&["start", "c"]);
+        trial.daemon.sampan(&["rm", "-f", "c"]);
+        trial.daemon.nothing_is_left();
+        trial.all_is_well();
+    }
+}
+
+#[test]
+fn a_failed_step_of_start_leaves_nothing_of_a_run_with_rm() {
+    let mut trial = Trial::new();
+    for step in START {
+        trial.restart(FAIL, step);
+        let output = trial.daemon.run(Cli::Sampan, &["run", "--rm", "-p", "18080:80", "bb", "true"]);
+        assert_eq!(output.code, 125, "{step}: {output:?}");
+        trial.daemon.nothing_is_left();
+    }
+}
+
+#[test]
+fn a_failed_step_of_rm_is_finished_by_the_next_daemon() {
+    let mut trial = Trial::new();
+    for step in REMOVE {
+        trial.restart(FAIL, step);
+        trial.make_ready(step);
+        trial.act(step);
+        trial.restart(FAIL, "");
+        trial.act(step);
+        trial.daemon.nothing_is_left();
+        trial.all_is_well();
+    }
+}
+
+#[test]
+fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
+    let mut trial = Trial::new();
+    for step in CREATE.into_iter().chain(START).chain(REMOVE) {
+        trial.make_ready(step);
+        trial.restart(DIE, step);
+        let client = Session::start(trial.daemon.client(Cli::Sampan, command(step)));
+        trial.daemon.wait();
+        trial.daemon.set(DIE, "");
+        trial.daemon.start_again();
+        drop(client);
+        trial.daemon.run(Cli::Sampan, &["rm", "-f", "c"]);
+        trial.daemon.nothing_is_left();
+        trial.all_is_well();
+    }
+}
+
+/// The verb that has this step, as a command.
+fn command(step: &str) -> &'static [&'static str] {
+    match step.split('.').next() {
+        Some("create") => &["create", "--name", "c", "-p", "18080:80", "bb", "sleep", "1000"],
+        Some("start") => &["start", "c"],
+        _ => &["rm", "-f", "c"],
+    }
+}

@@ -1,0 +1,248 @@
+//! One script of all verbs, with our command line and with Docker's: what they print is equal, and is what it should be.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use sampan_testkit::{Cli, Daemon, Output, docker_archive, programs, root_file_system};
+use std::fs;
+
+/// A step of the script: the words, the standard input, and the exit code with the standard output where they are the same
+/// at each run.
+struct Act {
+    words: Vec<String>,
+    input: &'static [u8],
+    want: Option<(i32, &'static str)>,
+}
+
+/// A step of which only the equality counts.
+fn same(line: &str) -> Act {
+    // Words are separated by a space; `'` keeps some together.
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(i, part)| match i % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    Act { words: words.collect(), input: b"", want: None }
+}
+
+/// A step that must end and print like this.
+fn act(line: &str, code: i32, stdout: &'static str) -> Act {
+    Act { want: Some((code, stdout)), ..same(line) }
+}
+
+fn fed(line: &str, input: &'static [u8], stdout: &'static str) -> Act {
+    Act { input, ..act(line, 0, stdout) }
+}
+
+fn runs() -> Vec<Act> {
+    vec![
+        act("run --rm bb echo hello", 0, "hello"),
+        act("run --rm bb sh -c 'echo out; echo err >&2; exit 3'", 3, "out"),
+        act("run --rm bb nope", 127, ""),
+        act("run --rm bb /nope", 127, ""),
+        act("run --rm bb /etc", 126, ""),
+        act("run --rm bb /etc/passwd", 126, ""),
+        act("run --rm -w /nope/nope bb pwd", 0, "/nope/nope"),
+        act("run --rm bb sh -c 'kill -9 $$'", 137, ""),
+        fed("run --rm -i bb cat", b"in and out", "in and out"),
+        fed("run --rm bb cat", b"nobody reads this", ""),
+        act("run --rm -e A=1 -e B=2 bb sh -c 'echo $A$B'", 0, "12"),
+        act(
+            "run --rm -w /tmp -u sailor bb sh -c 'pwd; id'",
+            0,
+            "/tmp\nuid=1000(sailor) gid=1000(sailor) groups=1000(sailor),1001(crew)",
+        ),
+        act("run --rm -u 7:8 bb id -G", 0, "8"),
+        act("run --rm -u nobody-like-this bb true", 125, ""),
+        act("run --rm --name UP:bad bb true", 125, ""),
+        act("run --rm --network none bb sh -c 'ls /sys/class/net'", 0, "lo"),
+        act(
+            "run --rm bb sh -c 'echo $$; hostname | wc -c; ls /dev'",
+            0,
+            "1\n13\ncore\nfd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero",
+        ),
+        act(
+            "run --rm -m 64m --pids-limit 20 --cpus 0.5 bb sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max'",
+            0,
+            "67108864\n20\n50000",
+        ),
+        act(
+            "run --rm bb grep -E 'Seccomp:|NoNewPrivs|CapEff' /proc/1/status",
+            0,
+            "CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2",
+        ),
+        act("run --rm bb cat /proc/kcore", 0, ""),
+        act("run --rm bb sh -c 'echo x >/proc/sysrq-trigger'", 1, ""),
+        act("run --rm loaded:1", 0, "from the archive"),
+    ]
+}
+
+fn lives() -> Vec<Act> {
+    vec![
+        same("create --name c1 -e A=1 bb sh -c 'echo $A; echo err >&2; exit 4'"),
+        same("ps -a"),
+        same("inspect c1"),
+        act("start -a c1", 4, "1"),
+        act("logs c1", 0, "1"),
+        same("logs -t c1"),
+        act("logs --tail 0 c1", 0, ""),
+        act("logs --since 2000-01-01T00:00:00Z --until 2001-01-01T00:00:00Z c1", 0, ""),
+        same("ps -a"),
+        act("wait c1", 0, "4"),
+        act("start c1", 0, "c1"),
+        act("wait c1", 0, "4"),
+        act("rm c1", 0, "c1"),
+        same(
+            "run -d --name c2 -p 127.0.0.1:18080:80 -v /tmp:/host-tmp bb sh -c 'trap \"exit 6\" TERM; echo up; while :; do sleep 0.1; done'",
+        ),
+        same("ps"),
+        same("inspect c2"),
+        act("exec c2 echo hi", 0, "hi"),
+        fed("exec -i c2 cat", b"through", "through"),
+        act("exec -e X=1 -w /tmp -u 1000 c2 sh -c 'echo $X; pwd; id -u; exit 5'", 5, "1\n/tmp\n1000"),
+        act("exec c2 nope", 127, ""),
+        act("exec c2 /etc/passwd", 126, ""),
+        act("exec -d c2 true", 0, ""),
+        act("rm c2", 1, ""),
+        act("run -d --name c2 bb true", 125, ""),
+        act("stop c2", 0, "c2"),
+        act("wait c2", 0, "6"),
+        act("stop c2", 0, "c2"),
+        act("kill c2", 1, ""),
+        act("exec c2 true", 1, ""),
+        act("logs --tail 1 c2", 0, "up"),
+        act("start c2", 0, "c2"),
+        act("kill -s KILL c2", 0, "c2"),
+        act("wait c2", 0, "137"),
+        act("rm -f c2", 0, "c2"),
+        same("run -d -i --name c3 bb cat"),
+        fed("attach c3", b"attached", "attached"),
+        act("wait c3", 0, "0"),
+        act("logs c3", 0, "attached"),
+        act("rm c3", 0, "c3"),
+    ]
+}
+
+fn refusals() -> Vec<Act> {
+    let mut acts: Vec<Act> = ["start", "stop", "kill", "wait", "rm", "logs", "inspect", "attach"]
+        .iter()
+        .map(|verb| act(&format!("{verb} nobody"), 1, if *verb == "inspect" { "[]" } else { "" }))
+        .collect();
+    acts.extend([
+        act("exec nobody true", 1, ""),
+        act("rmi nothing", 1, ""),
+        act("run --rm -m 1m bb true", 125, ""),
+        act("run --rm -w relative bb true", 125, ""),
+        act("run --rm -v /tmp:relative bb true", 125, ""),
+        act("rm -f nobody", 0, ""),
+        same("images"),
+        same("ps -a"),
+    ]);
+    acts
+}
+
+/// Takes out what differs from run to run: ids, times, and the widths of columns that follow from them.
+fn normalized(output: &Output) -> String {
+    let text = format!("code {}\n{}\n--\n{}", output.code, output.text(), output.stderr);
+    let lines = text.lines().map(|line| {
+        let words = line.split(' ').filter(|word| !word.is_empty()).map(plain);
+        words.collect::<Vec<_>>().join(" ")
+    });
+    times(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn plain(word: &str) -> String {
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let hex = bare.len() >= 12 && bare.bytes().all(|b| b.is_ascii_hexdigit());
+    let time = bare.len() >= 20 && bare.starts_with("20") && bare.contains('T') && bare.contains(':');
+    match (hex, time) {
+        (true, _) => word.replace(bare, "ID"),
+        (_, true) => word.replace(bare, "TIME"),
+        _ => word
+            .split('/')
+            .map(|part| if part.len() == 64 { "ID" } else { part })
+            .collect::<Vec<_>>()
+            .join("/"),
+    }
+}
+
+/// `3 seconds ago`, `About a minute`, `Less than a second`: all the same.
+fn times(text: &str) -> String {
+    let mut text = text
+        .replace("Less than a second", "SOME seconds")
+        .replace("About a minute", "SOME seconds")
+        .replace("1 second ", "SOME seconds ");
+    for number in 2..60 {
+        text = text.replace(&format!(" {number} seconds"), " SOME seconds");
+    }
+    text.replace("SOME seconds ago", "AGO")
+}
+
+fn perform(daemon: &Daemon, cli: Cli, acts: &[Act]) -> Vec<(String, String)> {
+    let perform = |act: &Act| {
+        let words: Vec<&str> = act.words.iter().map(String::as_str).collect();
+        let output = daemon.run_with(cli, &words, act.input);
+        if let Some((code, stdout)) = act.want {
+            assert_eq!(
+                (output.code, output.text().as_str()),
+                (code, stdout),
+                "{cli:?} {words:?}: {}",
+                output.stderr
+            );
+        }
+        (words.join(" "), normalized(&output))
+    };
+    acts.iter().map(perform).collect()
+}
+
+fn equal_with_both(acts: fn() -> Vec<Act>) {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    let archive = docker_archive("loaded:1", &root_file_system(), &["echo", "from the archive"]);
+    assert_eq!(daemon.run_with(Cli::Docker, &["load"], &archive).ok(), "Loaded image: loaded:1");
+    let ours = perform(&daemon, Cli::Sampan, &acts());
+    let dockers = perform(&daemon, Cli::Docker, &acts());
+    for (ours, dockers) in ours.iter().zip(&dockers) {
+        assert_eq!(ours.1, dockers.1, "sampan and docker {}", ours.0);
+    }
+    daemon.nothing_is_left();
+}
+
+#[test]
+fn run_is_equal() {
+    equal_with_both(runs);
+}
+
+#[test]
+fn a_containers_life_is_equal() {
+    equal_with_both(lives);
+}
+
+#[test]
+fn refusals_are_equal() {
+    equal_with_both(refusals);
+}
+
+#[test]
+fn images_come_and_go() {
+    for cli in [Cli::Sampan, Cli::Docker] {
+        let daemon = Daemon::start(programs!());
+        let archive = docker_archive("loaded:1", &root_file_system(), &["true"]);
+        let file = daemon.scratch().join("archive.tar");
+        fs::write(&file, archive).unwrap();
+        assert_eq!(daemon.run(cli, &["load", "-i", file.to_str().unwrap()]).ok(), "Loaded image: loaded:1");
+        let id = daemon.run_with(cli, &["import", "-", "bb:2"], &root_file_system()).ok();
+        assert!(id.starts_with("sha256:") && id.len() == 71, "{id}");
+        let listed = daemon.run(cli, &["images"]).ok();
+        for name in ["loaded", "bb", "hello"] {
+            assert!(listed.lines().any(|line| line.starts_with(name)), "{listed}");
+        }
+        daemon.run(cli, &["create", "--name", "user", "loaded:1"]).ok();
+        let refused = daemon.run(cli, &["rmi", "loaded:1"]);
+        assert!(refused.code == 1 && refused.stderr.contains("conflict"), "{refused:?}");
+        daemon.run(cli, &["rm", "user"]).ok();
+        let removed = daemon.run(cli, &["rmi", "loaded:1"]).ok();
+        assert!(removed.contains("Untagged: loaded:1") && removed.contains("Deleted: sha256:"), "{removed}");
+        daemon.run(cli, &["rmi", "bb:2"]).ok();
+        assert!(!daemon.run(cli, &["images"]).ok().contains("bb"));
+    }
+}
