@@ -55,7 +55,7 @@ fn busy_clients_do_not_notice_ten_kills() {
     daemon.import_busybox();
     let scratch = daemon.scratch().display().to_string();
     let bind = format!("{scratch}:/scratch");
-    let counting = "i=0; while read x; do i=$((i+1)); echo line $i; done; exit 5";
+    let counting = "i=0; while read x && test $x = more; do i=$((i+1)); echo line $i; done; exit 5";
     daemon.sampan(&[
         "run", "-d", "--name", "busy", "-p", "18080:80", "-v", &bind, "bb", "nc", "-lk", "-p", "80", "-e",
         "cat",
@@ -79,7 +79,7 @@ fn busy_clients_do_not_notice_ten_kills() {
 
     for kill in 0..KILLS {
         echoes.iter_mut().for_each(|echo| echo.round(2 * kill));
-        attached.write(b"x\n");
+        attached.write(b"more\n");
         logs.iter().for_each(|log| log.wait_for_text(&format!("line {}\n", kill + 1)));
         daemon.kill9();
         // Nobody is there now, and all goes on.
@@ -93,6 +93,7 @@ fn busy_clients_do_not_notice_ten_kills() {
 
     echoes.drain(..).zip([3, 7, 3, 7]).for_each(|(echo, code)| echo.finish(code));
     let lines: String = (1..=KILLS).map(|i| format!("line {i}\n")).collect();
+    attached.write(b"end\n");
     assert_eq!(attached.finish().code, 5);
     waits.into_iter().for_each(|wait| assert_eq!(wait.finish().ok(), "5"));
     logs.into_iter().for_each(|log| assert_eq!(log.finish().ok(), lines.trim_end()));

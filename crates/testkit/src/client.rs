@@ -1,8 +1,7 @@
 //! The two command lines that drive a daemon.
 
-use std::io::Write;
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use crate::session::Session;
+use std::process::{Command, ExitStatus};
 
 /// Which command line drives the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +37,11 @@ impl Output {
     }
 
     /// Runs a command to its end with this standard input.
-    pub fn of(command: &mut Command, input: &[u8]) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-        let mut stdin = child.stdin.take().unwrap();
-        let done = thread::scope(|scope| {
-            // A command that does not read its input to the end is no failure.
-            scope.spawn(move || drop(stdin.write_all(input)));
-            child.wait_with_output().unwrap()
-        });
-        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
-        Self { code: code(done.status), stdout: done.stdout, stderr }
+    #[track_caller]
+    pub fn of(command: Command, input: &[u8]) -> Self {
+        let mut session = Session::start(command);
+        session.feed(input.to_vec());
+        session.finish()
     }
 }
 

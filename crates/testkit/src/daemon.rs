@@ -143,13 +143,15 @@ impl Daemon {
     }
 
     /// Runs a command of this command line to its end, with this standard input.
+    #[track_caller]
     pub fn run_with(&self, cli: Cli, arguments: &[&str], input: &[u8]) -> Output {
-        let output = Output::of(&mut self.client(cli, arguments), input);
+        let output = Output::of(self.client(cli, arguments), input);
         self.remember_containers();
         output
     }
 
     /// Runs a command of this command line to its end.
+    #[track_caller]
     pub fn run(&self, cli: Cli, arguments: &[&str]) -> Output {
         self.run_with(cli, arguments, &[])
     }

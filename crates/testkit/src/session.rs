@@ -40,6 +40,12 @@ impl Session {
         }
     }
 
+    /// Writes all this to its standard input and ends that, while the test goes on. A client need not read it.
+    pub fn feed(&mut self, bytes: Vec<u8>) {
+        let mut stdin = self.stdin.take().expect("its input is closed");
+        thread::spawn(move || drop(stdin.write_all(&bytes)));
+    }
+
     /// Ends its standard input.
     pub fn close_input(&mut self) {
         self.stdin = None;
