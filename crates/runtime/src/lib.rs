@@ -1,1 +1,79 @@
-//! placeholder
+//! From a bundle to a process: an OCI runtime (runtime specification 1.2) as a library of blocking functions, for
+//! programs with one thread.
+//!
+//! # A start, as a script
+//! The same numbers stand in the code of both sides.
+//!
+//! | | parent | child |
+//! |---|---|---|
+//! | 1 | [`prepare`]: read the configuration, refuse what cannot be done, make the cgroup | |
+//! | 2 | clone into new name spaces and the cgroup of version 2 | |
+//! | 3 | | enter the cgroups of version 1, join name spaces, raise `lo`, send *ready* |
+//! | 4 | [`Prepared::mount`]: make the root and the volumes as detached mounts, send them | |
+//! | 5 | | attach them, make `/dev`, `/proc`, ..., pivot, open the terminal, send *mounted* |
+//! | 6 | [`Prepared::start`]: send *go* | |
+//! | 7 | | set sysctls, user, capabilities, directory, seccomp; execute |
+//! | 8 | the socket closes at execution: [`Running`] | |
+//!
+//! A child that fails sends a [`Failure`] instead. What the configuration asks for and this runtime cannot do is a
+//! failure that names it.
+
+mod child;
+mod exec;
+mod failure;
+mod launch;
+mod limits;
+mod options;
+mod plan;
+mod rootfs;
+mod seccomp;
+mod wire;
+
+pub use exec::{ExecProcess, ExecTarget, exec};
+pub use launch::{Prepared, Running, Sandbox, prepare};
+pub use sampan_spec::journal::Failure;
+
+use sampan_spec::bundle::RootFs;
+use sampan_spec::oci;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+/// What to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// The container's id: names its keyring, and its cgroup where the configuration names none.
+    pub id: &'a str,
+    /// The bundle's folder: relative sources of mounts are below it.
+    pub bundle: &'a Path,
+    /// The bundle's `config.json`.
+    pub config: &'a oci::Spec,
+    /// What the root file system is made of, instead of the configuration's `root.path`.
+    pub rootfs: &'a RootFs,
+    /// The process's standard streams.
+    pub stdio: Stdio<'a>,
+    /// What an earlier run of the same container left: its network name space and cgroup are used again.
+    pub sandbox: Option<&'a Sandbox>,
+    /// Open a NETLINK_ROUTE socket in the network name space for the caller.
+    pub want_netlink: bool,
+    /// SIGKILL for the process when the calling thread ends.
+    pub die_with_parent: bool,
+}
+
+/// A process's standard streams.
+#[derive(Clone, Copy, Debug)]
+pub enum Stdio<'a> {
+    /// Three descriptors, which become 0, 1 and 2.
+    Pipes {
+        /// Standard input.
+        stdin: BorrowedFd<'a>,
+        /// Standard output.
+        stdout: BorrowedFd<'a>,
+        /// Standard error.
+        stderr: BorrowedFd<'a>,
+    },
+    /// A new terminal of the container's own devpts; the caller gets its master.
+    Terminal {
+        /// Rows and columns; else the configuration's `consoleSize`, else 0 and 0.
+        size: Option<(u16, u16)>,
+    },
+}

@@ -212,6 +212,11 @@ impl Door {
         Ok(())
     }
 
+    /// The descriptors that [`Door::enter_v1`] needs.
+    pub fn tasks(&self) -> Vec<BorrowedFd<'_>> {
+        self.tasks.iter().map(AsFd::as_fd).collect()
+    }
+
     /// The descriptors to write `0` to.
     pub(crate) fn raw_files(&self) -> Vec<RawFd> {
         self.tasks.iter().map(AsRawFd::as_raw_fd).collect()

@@ -5,7 +5,10 @@
 
 pub mod bpf;
 pub mod cgroup;
+pub mod host;
 pub mod memfd;
+pub mod mount;
 pub mod process;
 pub mod signals;
+pub mod seccomp;
 pub mod socket;

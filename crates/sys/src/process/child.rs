@@ -42,7 +42,8 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const PANICKED: i32 = 125;
 
 /// Runs `body` in a copy of this process in new name spaces, on cgroup v2 within `cgroup` from its first moment
-/// (`CLONE_INTO_CGROUP`). The child ends with the code that `body` returns; nothing of the caller's stack is unwound.
+/// (`CLONE_INTO_CGROUP`). Of the descriptors above 2 the child keeps those in `keep`. It ends with the code that `body`
+/// returns; nothing of the caller's stack is unwound.
 ///
 /// The caller must have one thread only: in a copy of a threaded process `body` could wait for ever for a lock that
 /// another thread held.
@@ -52,17 +53,38 @@ const PANICKED: i32 = 125;
 pub fn clone(
     namespaces: Namespaces,
     cgroup: Option<BorrowedFd<'_>>,
+    keep: &[BorrowedFd<'_>],
     body: impl FnOnce() -> i32,
 ) -> io::Result<Child> {
     let mut pidfd: libc::c_int = -1;
     let pid = raw_clone(namespaces, cgroup, &mut pidfd)?;
     if pid == 0 {
+        close_others(keep);
         let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
         leave(code);
     }
     // SAFETY: with CLONE_PIDFD the kernel has stored a new descriptor that nobody else knows.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Child { pid, pidfd })
+}
+
+/// Closes all descriptors above 2 but these. The child never runs the destructors of what owned them.
+fn close_others(keep: &[BorrowedFd<'_>]) {
+    let mut kept: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for fd in kept.into_iter().filter(|fd| *fd > 2) {
+        close_range(first, fd.wrapping_sub(1));
+        first = fd + 1;
+    }
+    close_range(first, u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    if first <= last {
+        // SAFETY: called in a new child only, whose copies of the owners are never dropped or used.
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    }
 }
 
 /// The bare system call: 0 in the child.

@@ -1,0 +1,98 @@
+//! The configured mounts, in their order.
+
+use super::{cgroups, resolve};
+use crate::failure::{OrFail, failure, stage};
+use crate::options::Options;
+use crate::plan::{MountKind, MountPlan, Plan};
+use crate::rootfs::{is_folder, mount_failure};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, move_mount,
+};
+use sampan_spec::journal::Failure;
+use sampan_sys::mount::{Attributes, change, explanation};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Attaches all mounts; `binds` are the parent's, in the plan's order.
+pub(super) fn mounts(plan: &Plan, root: BorrowedFd<'_>, binds: Vec<OwnedFd>) -> Result<(), Failure> {
+    let mut binds = binds.into_iter();
+    for mount in &plan.mounts {
+        match &mount.kind {
+            MountKind::Bind { .. } => {
+                let bound = binds.next().ok_or_else(|| failure(stage::SYNC, "a bind mount is missing"))?;
+                let folder = is_folder(bound.as_fd()).map_err(|e| failed(mount, e.into(), ""))?;
+                put(root, &mount.destination, &bound, folder).map_err(|e| failed(mount, e, ""))?;
+            }
+            MountKind::Cgroup => cgroups::mount(plan, mount, root)?,
+            MountKind::Filesystem(kind) => {
+                let new = filesystem(kind, &mount.source, &mount.options);
+                let new = new.map_err(|(e, explanation)| failed(mount, e, &explanation))?;
+                put(root, &mount.destination, &new, true).map_err(|e| failed(mount, e, ""))?;
+                propagate(mount, &new)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn failed(mount: &MountPlan, error: io::Error, explanation: &str) -> Failure {
+    let mut failure = mount_failure(&mount.source, &mount.destination, &error);
+    if !explanation.is_empty() {
+        failure.message = format!("{} ({explanation})", failure.message);
+    }
+    failure
+}
+
+/// Attaches a detached mount at a path of the container, which is made if it is missing.
+pub(super) fn put(root: BorrowedFd<'_>, destination: &str, mount: &OwnedFd, folder: bool) -> io::Result<()> {
+    let target = resolve::make_place(root, Path::new(destination), folder)?;
+    put_on(&target, mount)?;
+    Ok(())
+}
+
+/// Attaches a detached mount on an open place.
+pub(super) fn put_on(target: &OwnedFd, mount: &OwnedFd) -> rustix::io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, "", target, "", flags)
+}
+
+/// A new file system of this type. An error brings what the kernel says about it.
+pub(super) fn filesystem(
+    kind: &str,
+    source: &Path,
+    options: &Options,
+) -> Result<OwnedFd, (io::Error, String)> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|e| (e.into(), String::new()))?;
+    let explained = |e: rustix::io::Errno| (e.into(), explanation(&context));
+    if !source.as_os_str().is_empty() {
+        fsconfig_set_string(&context, "source", source).map_err(explained)?;
+    }
+    for (key, value) in &options.data {
+        match value {
+            Some(value) => fsconfig_set_string(&context, key.as_str(), value.as_str()).map_err(explained)?,
+            None => fsconfig_set_flag(&context, key.as_str()).map_err(explained)?,
+        }
+    }
+    fsconfig_create(&context).map_err(explained)?;
+    let none = MountAttrFlags::empty();
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, none).map_err(explained)?;
+    let set = options.attributes.set | options.recursive.set;
+    if !set.is_empty() {
+        let clear = if set.intersects(Attributes::ACCESS_TIME_FIELD) {
+            Attributes::ACCESS_TIME_FIELD
+        } else {
+            Attributes::empty()
+        };
+        change(&mount, set, clear, None, false).map_err(|e| (e, String::new()))?;
+    }
+    Ok(mount)
+}
+
+fn propagate(mount: &MountPlan, new: &OwnedFd) -> Result<(), Failure> {
+    let Some((propagation, recursive)) = mount.options.propagation else { return Ok(()) };
+    let none = Attributes::empty();
+    change(new, none, none, Some(propagation), recursive)
+        .or_fail(stage::MOUNT, || format!("set the propagation of {:?}", mount.destination))
+}

@@ -1,0 +1,204 @@
+//! `process` of a configuration, read. Container processes and exec processes have the same.
+
+use super::bad;
+use crate::seccomp;
+use rustix::process::{Resource, Rlimit};
+use rustix::thread::CapabilitySet;
+use sampan_spec::journal::Failure;
+use sampan_spec::oci::{self, PosixRlimitType};
+use std::ffi::CString;
+use std::path::PathBuf;
+
+/// A process to execute.
+#[derive(Debug)]
+pub(crate) struct ProcessPlan {
+    pub(crate) args: Vec<CString>,
+    pub(crate) env: Vec<CString>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) groups: Vec<u32>,
+    pub(crate) umask: u32,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) rlimits: Vec<(Resource, Rlimit)>,
+    pub(crate) no_new_privileges: bool,
+    pub(crate) apparmor: Option<String>,
+    pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) console_size: Option<(u16, u16)>,
+    pub(crate) seccomp: Option<seccomp::Program>,
+    pub(crate) keyring: CString,
+    pub(crate) die_with_parent: bool,
+}
+
+/// The five sets (capabilities(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    pub(crate) bounding: CapabilitySet,
+    pub(crate) effective: CapabilitySet,
+    pub(crate) permitted: CapabilitySet,
+    pub(crate) inheritable: CapabilitySet,
+    pub(crate) ambient: CapabilitySet,
+}
+
+const UMASK: u32 = 0o022;
+
+impl ProcessPlan {
+    /// Reads a process; its seccomp profile is the container's.
+    ///
+    /// # Errors
+    /// A failure that names what is wrong or not supported.
+    pub(crate) fn read(
+        process: &oci::Process,
+        config: &oci::Spec,
+        id: &str,
+        die_with_parent: bool,
+    ) -> Result<Self, Failure> {
+        refuse(process)?;
+        let args = strings(process.args().as_deref().unwrap_or_default(), "process.args")?;
+        if args.first().is_none_or(|a| a.is_empty()) {
+            return Err(bad("process.args is empty"));
+        }
+        if !process.cwd().is_absolute() {
+            return Err(bad(format!("process.cwd {} is not absolute", process.cwd().display())));
+        }
+        let user = process.user();
+        let profile = config.linux().as_ref().and_then(|l| l.seccomp().as_ref());
+        let apparmor = process.apparmor_profile().clone().filter(|p| !p.is_empty());
+        Ok(Self {
+            args,
+            env: strings(process.env().as_deref().unwrap_or_default(), "process.env")?,
+            cwd: process.cwd().clone(),
+            uid: user.uid(),
+            gid: user.gid(),
+            groups: user.additional_gids().clone().unwrap_or_default(),
+            umask: user.umask().unwrap_or(UMASK),
+            capabilities: Capabilities::read(process.capabilities().as_ref()),
+            rlimits: process.rlimits().iter().flatten().map(rlimit).collect(),
+            no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            apparmor: apparmor.filter(|p| p != "unconfined"),
+            oom_score_adj: process.oom_score_adj(),
+            console_size: console_size(process)?,
+            seccomp: profile.map(seccomp::program).transpose()?,
+            keyring: c_string(&format!("_ses.{id}"), "the container's id")?,
+            die_with_parent,
+        })
+    }
+}
+
+fn refuse(process: &oci::Process) -> Result<(), Failure> {
+    let label = process.selinux_label().as_ref().is_some_and(|l| !l.is_empty());
+    let cases = [
+        (label, "process.selinuxLabel"),
+        (process.scheduler().is_some(), "process.scheduler"),
+        (process.io_priority().is_some(), "process.ioPriority"),
+        (process.exec_cpu_affinity().is_some(), "process.execCPUAffinity"),
+        (process.command_line().as_ref().is_some_and(|l| !l.is_empty()), "process.commandLine"),
+    ];
+    match cases.iter().find(|(there, _)| *there) {
+        Some((_, what)) => Err(bad(format!("{what} is not supported"))),
+        None => Ok(()),
+    }
+}
+
+fn strings(strings: &[String], what: &str) -> Result<Vec<CString>, Failure> {
+    strings.iter().map(|s| c_string(s, what)).collect()
+}
+
+fn c_string(string: &str, what: &str) -> Result<CString, Failure> {
+    CString::new(string).map_err(|_| bad(format!("{what} has a NUL byte in it")))
+}
+
+/// Rows and columns.
+fn console_size(process: &oci::Process) -> Result<Option<(u16, u16)>, Failure> {
+    let Some(size) = process.console_size() else { return Ok(None) };
+    let side = |n: u64| u16::try_from(n).map_err(|_| bad("process.consoleSize is too large"));
+    Ok(Some((side(size.height())?, side(size.width())?)))
+}
+
+impl Capabilities {
+    /// Without sets there are no capabilities at all.
+    fn read(sets: Option<&oci::LinuxCapabilities>) -> Self {
+        let set = |set: Option<&oci::Capabilities>| {
+            let bits = set.into_iter().flatten().map(|c| CapabilitySet::from_bits_retain(1 << number(*c)));
+            bits.fold(CapabilitySet::empty(), |all, one| all | one)
+        };
+        Self {
+            bounding: set(sets.and_then(|s| s.bounding().as_ref())),
+            effective: set(sets.and_then(|s| s.effective().as_ref())),
+            permitted: set(sets.and_then(|s| s.permitted().as_ref())),
+            inheritable: set(sets.and_then(|s| s.inheritable().as_ref())),
+            ambient: set(sets.and_then(|s| s.ambient().as_ref())),
+        }
+    }
+}
+
+/// A capability's number (linux/capability.h).
+fn number(capability: oci::Capability) -> u32 {
+    use oci::Capability::*;
+    match capability {
+        Chown => 0,
+        DacOverride => 1,
+        DacReadSearch => 2,
+        Fowner => 3,
+        Fsetid => 4,
+        Kill => 5,
+        Setgid => 6,
+        Setuid => 7,
+        Setpcap => 8,
+        LinuxImmutable => 9,
+        NetBindService => 10,
+        NetBroadcast => 11,
+        NetAdmin => 12,
+        NetRaw => 13,
+        IpcLock => 14,
+        IpcOwner => 15,
+        SysModule => 16,
+        SysRawio => 17,
+        SysChroot => 18,
+        SysPtrace => 19,
+        SysPacct => 20,
+        SysAdmin => 21,
+        SysBoot => 22,
+        SysNice => 23,
+        SysResource => 24,
+        SysTime => 25,
+        SysTtyConfig => 26,
+        Mknod => 27,
+        Lease => 28,
+        AuditWrite => 29,
+        AuditControl => 30,
+        Setfcap => 31,
+        MacOverride => 32,
+        MacAdmin => 33,
+        Syslog => 34,
+        WakeAlarm => 35,
+        BlockSuspend => 36,
+        AuditRead => 37,
+        Perfmon => 38,
+        Bpf => 39,
+        CheckpointRestore => 40,
+    }
+}
+
+fn rlimit(limit: &oci::PosixRlimit) -> (Resource, Rlimit) {
+    let resource = match limit.typ() {
+        PosixRlimitType::RlimitCpu => Resource::Cpu,
+        PosixRlimitType::RlimitFsize => Resource::Fsize,
+        PosixRlimitType::RlimitData => Resource::Data,
+        PosixRlimitType::RlimitStack => Resource::Stack,
+        PosixRlimitType::RlimitCore => Resource::Core,
+        PosixRlimitType::RlimitRss => Resource::Rss,
+        PosixRlimitType::RlimitNproc => Resource::Nproc,
+        PosixRlimitType::RlimitNofile => Resource::Nofile,
+        PosixRlimitType::RlimitMemlock => Resource::Memlock,
+        PosixRlimitType::RlimitAs => Resource::As,
+        PosixRlimitType::RlimitLocks => Resource::Locks,
+        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
+        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
+        PosixRlimitType::RlimitNice => Resource::Nice,
+        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
+        PosixRlimitType::RlimitRttime => Resource::Rttime,
+    };
+    let value = |v: u64| (v != u64::MAX).then_some(v);
+    (resource, Rlimit { current: value(limit.soft()), maximum: value(limit.hard()) })
+}

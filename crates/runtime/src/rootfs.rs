@@ -1,0 +1,222 @@
+//! The parent's part of the mounts (step 4): the root and what comes from the host's tree, as detached mounts.
+//!
+//! They are made in the host's mount name space, so that their propagation is the host's, and they never appear in the
+//! host's mount table.
+
+use crate::failure::{OrFail, failure, reason, stage};
+use crate::options::Options;
+use crate::plan::{MountKind, Plan};
+use crate::wire;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, OpenTreeFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, open_tree,
+};
+use sampan_spec::bundle::RootFs;
+use sampan_spec::journal::Failure;
+use sampan_sys::mount::{Attributes, Propagation, change, explanation};
+use sampan_sys::process::{Namespaces, clone, wait};
+use sampan_sys::socket::{Kind, pair};
+use std::fmt::Write;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Paths longer than this are given to the kernel by descriptor: a file system option holds 255 bytes.
+const OPTION_PATH_MAX: usize = 200;
+
+/// The root and the bind mounts in the plan's order.
+pub(crate) fn build(plan: &Plan) -> Result<(OwnedFd, Vec<OwnedFd>), Failure> {
+    let root = match &plan.rootfs {
+        RootFs::Path { path } => {
+            tree(path, true).or_fail(stage::ROOTFS, || format!("rootfs {}", path.display()))?
+        }
+        RootFs::Overlay { lower, upper, work, volatile } => {
+            let layers = Layers { lower, upper, work, volatile: *volatile };
+            layers.mount()?
+        }
+    };
+    let none = Attributes::empty();
+    change(&root, none, none, Some(Propagation::Private), true)
+        .or_fail(stage::ROOTFS, || "make rootfs private")?;
+    let mut binds = Vec::new();
+    for mount in &plan.mounts {
+        if let MountKind::Bind { recursive } = mount.kind {
+            let bound = bind(&mount.source, recursive, &mount.options);
+            binds.push(bound.map_err(|e| mount_failure(&mount.source, &mount.destination, &e))?);
+        }
+    }
+    Ok((root, binds))
+}
+
+/// A failure to mount, as runc words it.
+pub(crate) fn mount_failure(source: &Path, destination: &str, error: &io::Error) -> Failure {
+    Failure {
+        stage: stage::MOUNT.into(),
+        errno: error.raw_os_error().unwrap_or(0),
+        message: format!("error mounting {source:?} to rootfs at {destination:?}: {}", reason(error)),
+    }
+}
+
+/// A detached copy of the host's tree at `path`.
+fn tree(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    Ok(open_tree(CWD, path, flags)?)
+}
+
+fn bind(source: &Path, recursive: bool, options: &Options) -> io::Result<OwnedFd> {
+    let mount = tree(source, recursive)?;
+    let Options { attributes, recursive: all, propagation, .. } = options;
+    if !all.is_none() {
+        change(&mount, all.set, all.clear, None, true)?;
+    }
+    if !attributes.is_none() {
+        change(&mount, attributes.set, attributes.clear, None, false)?;
+    }
+    let (propagation, for_all) = propagation.unwrap_or((Propagation::Private, true));
+    change(&mount, Attributes::empty(), Attributes::empty(), Some(propagation), for_all)?;
+    Ok(mount)
+}
+
+/// An overlay to mount.
+struct Layers<'a> {
+    lower: &'a [PathBuf],
+    upper: &'a Path,
+    work: &'a Path,
+    volatile: bool,
+}
+
+impl Layers<'_> {
+    fn mount(&self) -> Result<OwnedFd, Failure> {
+        if self.lower.is_empty() {
+            return Err(failure(stage::ROOTFS, "the overlay has no layers"));
+        }
+        if self.volatile {
+            self.forget_volatile()?;
+        }
+        match self.configure() {
+            Err((e, _)) if e.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
+                self.mount_apart()
+            }
+            Err((error, explanation)) => Err(self.failure(&error, &explanation)),
+            Ok(mount) => Ok(mount),
+        }
+    }
+
+    fn failure(&self, error: &io::Error, explanation: &str) -> Failure {
+        let more = if explanation.is_empty() { String::new() } else { format!(" ({explanation})") };
+        Failure {
+            stage: stage::ROOTFS.into(),
+            errno: error.raw_os_error().unwrap_or(0),
+            message: format!(
+                "mount the overlay with upper {}: {}{more}",
+                self.upper.display(),
+                reason(error)
+            ),
+        }
+    }
+
+    /// A volatile overlay marks its work folder, so that nobody trusts it after a crash. Ours is thrown away with the
+    /// boot that made it; within one, a clean end left it whole.
+    fn forget_volatile(&self) -> Result<(), Failure> {
+        let mark = self.work.join("work/incompat/volatile");
+        match std::fs::remove_dir(&mark) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(e).or_fail(stage::ROOTFS, || format!("remove {}", mark.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Kernel 6.8 and later: each layer by itself. An error brings what the kernel says about it.
+    fn configure(&self) -> Result<OwnedFd, (io::Error, String)> {
+        let plain = |e: rustix::io::Errno| (io::Error::from(e), String::new());
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(plain)?;
+        let explained = |e: io::Error| (e, explanation(&context));
+        let mut held = Vec::new();
+        for layer in self.lower {
+            set_path(&context, "lowerdir+", layer, &mut held).map_err(explained)?;
+        }
+        set_path(&context, "upperdir", self.upper, &mut held).map_err(explained)?;
+        set_path(&context, "workdir", self.work, &mut held).map_err(explained)?;
+        let explained = |e: rustix::io::Errno| (e.into(), explanation(&context));
+        fsconfig_set_string(&context, "index", "off").map_err(explained)?;
+        if self.volatile {
+            fsconfig_set_flag(&context, "volatile").map_err(explained)?;
+        }
+        fsconfig_create(&context).map_err(explained)?;
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(explained)
+    }
+
+    /// Older kernels: mount(2) in a mount name space of a short-lived child, then a detached copy of that.
+    fn mount_apart(&self) -> Result<OwnedFd, Failure> {
+        let mut layers = Vec::new();
+        for layer in self.lower.iter().map(PathBuf::as_path).chain([self.upper, self.work]) {
+            layers.push(folder(layer).or_fail(stage::ROOTFS, || format!("open layer {}", layer.display()))?);
+        }
+        let data = self.data(&layers);
+        let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
+        let keep: Vec<BorrowedFd<'_>> = layers.iter().chain([&theirs]).map(AsFd::as_fd).collect();
+        let child = clone(Namespaces::MOUNT, None, &keep, || {
+            let sent = match self.mount_here(&data) {
+                Ok(mount) => wire::send(&theirs, &wire::Message::Mounts, &[mount.as_fd()]),
+                Err(error) => wire::send(&theirs, &wire::Message::Failed(self.failure(&error, "")), &[]),
+            };
+            i32::from(sent.is_err())
+        })
+        .or_fail(stage::ROOTFS, || "clone a process to mount the overlay")?;
+        drop(theirs);
+        let received = wire::expect(&ours, &wire::Message::Mounts);
+        wait(&child.pidfd).or_fail(stage::ROOTFS, || "wait for the process that mounts the overlay")?;
+        received?.pop().ok_or_else(|| failure(stage::ROOTFS, "the overlay's mount was not sent"))
+    }
+
+    /// Layers are named by descriptor, relative to `/proc/self/fd`: all options must fit into one page.
+    fn data(&self, layers: &[OwnedFd]) -> String {
+        let mut data = String::from("lowerdir=");
+        let (lower, upper) = layers.split_at(self.lower.len());
+        for (i, layer) in lower.iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _ = write!(data, "{}{}", if i == 0 { "" } else { ":" }, layer.as_raw_fd());
+        }
+        for (name, layer) in ["upperdir", "workdir"].iter().zip(upper) {
+            let _ = write!(data, ",{name}={}", layer.as_raw_fd());
+        }
+        data.push_str(",index=off");
+        data + if self.volatile { ",volatile" } else { "" }
+    }
+
+    fn mount_here(&self, data: &str) -> io::Result<OwnedFd> {
+        let quiet = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        rustix::mount::mount_change("/", quiet)?;
+        rustix::process::chdir("/proc/self/fd")?;
+        let data = std::ffi::CString::new(data)?;
+        rustix::mount::mount("overlay", self.upper, "overlay", MountFlags::empty(), Some(data.as_c_str()))?;
+        tree(self.upper, false)
+    }
+}
+
+fn folder(path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Sets a path option; one that is long or has letters with a meaning is given by descriptor, which must stay open.
+fn set_path(context: &OwnedFd, key: &str, path: &Path, held: &mut Vec<OwnedFd>) -> io::Result<()> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes.len() <= OPTION_PATH_MAX && !bytes.iter().any(|b| b":,\\\"".contains(b)) {
+        return Ok(fsconfig_set_string(context, key, path)?);
+    }
+    let layer = folder(path)?;
+    fsconfig_set_string(context, key, format!("/proc/self/fd/{}", layer.as_raw_fd()))?;
+    held.push(layer);
+    Ok(())
+}
+
+/// Whether the mount's root is a folder.
+pub(crate) fn is_folder(mount: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    let status = rustix::fs::statat(mount, "", AtFlags::EMPTY_PATH)?;
+    Ok(rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::Directory)
+}
