@@ -3,7 +3,7 @@
 //! The document is kept byte for byte, since its digest is the image's id; what the engine needs of it is parsed
 //! beside it. Fields that are not known here are left alone.
 
-use crate::hash::{self, sha256};
+use crate::hash::sha256;
 use sampan_spec::{Digest, Platform, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -225,7 +225,7 @@ pub fn chain_ids(diff_ids: &[Digest]) -> Vec<Digest> {
     for diff_id in diff_ids {
         chains.push(match chains.last() {
             None => diff_id.clone(),
-            Some(parent) => hash::sha256(format!("{parent} {diff_id}").as_bytes()),
+            Some(parent) => sha256(format!("{parent} {diff_id}").as_bytes()),
         });
     }
     chains

@@ -21,3 +21,4 @@ pub use config::{
 pub use content::{Content, ContentError, MAX_DOCUMENT, read_document};
 pub use hash::{Hasher, Hashing, sha256};
 pub use manifest::{Descriptor, Index, Manifest, ManifestError};
+pub use validate::{ValidateError, validate};

@@ -1,0 +1,191 @@
+//! Archives of every shape, put together by hand.
+
+use super::*;
+use crate::{media, sha256};
+use std::collections::HashMap;
+use std::io::Write;
+
+#[derive(Default)]
+struct Memory {
+    content: HashMap<Digest, Vec<u8>>,
+    current: Vec<u8>,
+}
+
+impl Content for Memory {
+    fn open(&self, digest: &Digest) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
+        Ok(self.content.get(digest).map(|bytes| Box::new(&bytes[..]) as Box<dyn Read + Send>))
+    }
+}
+
+impl Spool for Memory {
+    fn begin(&mut self) -> io::Result<()> {
+        self.current.clear();
+        Ok(())
+    }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.current.extend_from_slice(bytes);
+        Ok(())
+    }
+    fn finish(&mut self) -> io::Result<(Digest, u64)> {
+        let bytes = std::mem::take(&mut self.current);
+        let (digest, size) = (sha256(&bytes), bytes.len() as u64);
+        self.content.insert(digest.clone(), bytes);
+        Ok((digest, size))
+    }
+}
+
+#[derive(Default)]
+struct Archive(Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+
+impl Archive {
+    fn file(&mut self, name: &str, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        self.0.push((name.to_owned(), bytes.into()));
+        self
+    }
+
+    /// Adds a blob; its descriptor comes back, with `more` in it.
+    fn blob(&mut self, media_type: &str, bytes: impl Into<Vec<u8>>, more: &str) -> String {
+        let bytes = bytes.into();
+        let digest = sha256(&bytes);
+        let size = bytes.len();
+        self.file(&format!("blobs/sha256/{}", digest.hex()), bytes);
+        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}{more}}}"#)
+    }
+
+    fn image(&mut self, layer: &[u8], more: &str) -> String {
+        let config = self.blob(media::OCI_CONFIG, config(&[layer]), "");
+        let layer = self.blob(media::OCI_LAYER, layer, "");
+        let manifest = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]}}"#);
+        self.blob(media::OCI_MANIFEST, manifest, more)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut builder = ::tar::Builder::new(Vec::new());
+        for (name, bytes) in &self.0 {
+            let mut header = ::tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            builder.append_data(&mut header, name, &bytes[..]).unwrap();
+        }
+        for (name, target) in &self.1 {
+            let mut header = ::tar::Header::new_gnu();
+            header.set_entry_type(::tar::EntryType::Symlink);
+            header.set_size(0);
+            builder.append_link(&mut header, name, target).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn read(&self) -> Result<Vec<ArchivedImage>, Error> {
+        read_bytes(&self.bytes())
+    }
+}
+
+fn read_bytes(bytes: &[u8]) -> Result<Vec<ArchivedImage>, Error> {
+    let platform = Platform { os: "linux".into(), architecture: "amd64".into(), variant: None };
+    read(bytes, &mut Memory::default(), &platform, &|_| ())
+}
+
+fn config(layers: &[&[u8]]) -> String {
+    let ids: Vec<_> = layers.iter().map(|l| format!("\"{}\"", sha256(l))).collect();
+    let ids = ids.join(",");
+    format!(r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":[{ids}]}}}}"#)
+}
+
+fn index(manifests: &[String]) -> String {
+    format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, manifests.join(","))
+}
+
+fn docker(config_name: &str) -> Archive {
+    let mut archive = Archive::default();
+    archive.file("a/layer.tar", "one").file(config_name, config(&[b"one", b"one"]));
+    archive.1.push(("b/layer.tar".into(), "../a/layer.tar".into()));
+    let list = format!(
+        r#"[{{"Config":"{config_name}","RepoTags":["x:1","y"],"Layers":["a/layer.tar","b/layer.tar"]}}]"#
+    );
+    archive.file("manifest.json", list);
+    archive
+}
+
+#[test]
+fn an_archive_of_docker_save() {
+    let name = format!("{}.json", sha256(config(&[b"one", b"one"]).as_bytes()).hex());
+    let images = docker(&name).read().unwrap();
+    let familiar: Vec<_> = images[0].names.iter().map(Reference::familiar).collect();
+    assert_eq!(familiar, ["x:1", "y:latest"]);
+    assert_eq!(images[0].layers[1].digest, sha256(b"one"));
+    assert!(matches!(docker(&format!("{}.json", "0".repeat(64))).read(), Err(Error::Digest { .. })));
+    assert_eq!(docker("config.json").read().unwrap().len(), 1);
+}
+
+#[test]
+fn compressed_archives() {
+    let plain = docker("c.json").bytes();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&plain).unwrap();
+    assert_eq!(read_bytes(&gzip.finish().unwrap()).unwrap().len(), 1);
+    assert_eq!(read_bytes(&zstd::encode_all(&plain[..], 1).unwrap()).unwrap().len(), 1);
+    assert!(matches!(read_bytes(b"BZh91AY"), Err(Error::Compression { .. })));
+}
+
+#[test]
+fn an_oci_layout_with_nested_indexes_and_platforms() {
+    let mut archive = Archive::default();
+    let amd64 = archive.image(b"amd64", r#","platform":{"os":"linux","architecture":"amd64"}"#);
+    let arm64 = archive.image(b"arm64", r#","platform":{"os":"linux","architecture":"arm64"}"#);
+    let nested = index(&[arm64.clone(), amd64]);
+    let named = r#","annotations":{"io.containerd.image.name":"docker.io/library/n:1"}"#;
+    let nested = archive.blob(media::OCI_INDEX, nested, named);
+    let plain = archive.image(b"plain", r#","annotations":{"org.opencontainers.image.ref.name":"latest"}"#);
+    archive.file("index.json", index(&[nested, plain, arm64]));
+    let images = archive.read().unwrap();
+    assert_eq!(images.len(), 2);
+    assert_eq!(images[0].layers[0].digest, sha256(b"amd64"));
+    assert_eq!(images[0].names[0].familiar(), "n:1");
+    assert_eq!(images[1].layers[0].digest, sha256(b"plain"));
+    assert!(images[1].names.is_empty() && images[1].manifest.is_some());
+}
+
+#[test]
+fn what_an_archive_may_not_be() {
+    let mut other = Archive::default();
+    let arm = other.image(b"x", r#","platform":{"os":"linux","architecture":"arm64"}"#);
+    other.file("index.json", index(&[arm]));
+    assert!(matches!(other.read(), Err(Error::Platform { .. })));
+
+    let mut damaged = Archive::default();
+    let image = damaged.image(b"x", "");
+    damaged.file("index.json", index(&[image]));
+    damaged.0[1].1 = b"y".to_vec();
+    assert!(matches!(damaged.read(), Err(Error::Digest { .. })));
+
+    let mut sizes = Archive::default();
+    let image = sizes.image(b"x", "").replace("\"size\":", "\"size\":1");
+    sizes.file("index.json", index(&[image]));
+    assert!(matches!(sizes.read(), Err(Error::Size { .. })));
+
+    let mut deep = Archive::default();
+    let mut at = deep.image(b"x", "");
+    for _ in 0..6 {
+        at = deep.blob(media::OCI_INDEX, index(&[at]), "");
+    }
+    deep.file("index.json", index(&[at]));
+    assert!(matches!(deep.read(), Err(Error::Depth { .. })));
+
+    let mut count = docker("c.json");
+    count.0[1].1 = config(&[b"one"]).into_bytes();
+    assert!(matches!(count.read(), Err(Error::LayerCount { expected: 1, actual: 2 })));
+
+    let mut missing = docker("c.json");
+    missing.0.remove(0);
+    assert!(matches!(missing.read(), Err(Error::Missing { .. })));
+
+    let mut large = docker("c.json");
+    large.0[2].1 = vec![b' '; 5 << 20];
+    assert!(matches!(large.read(), Err(Error::Content(ContentError::TooLarge { .. }))));
+
+    assert!(matches!(Archive::default().read(), Err(Error::NoImage)));
+    assert!(matches!(read_bytes(b"no tar at all"), Err(Error::Tar(_))));
+    let mut climbing = docker("c.json");
+    climbing.1.push(("x".into(), "../../y".into()));
+    assert!(matches!(climbing.read(), Err(Error::Name { .. })));
+}
