@@ -161,6 +161,12 @@ pub enum ConfigError {
         /// Why.
         source: serde_json::Error,
     },
+    /// A document could not be written as JSON.
+    #[error("the image configuration cannot be written")]
+    Encode {
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Its layers are of a kind that is not known.
     #[error("the image configuration {id} has a rootfs of type {kind:?}, expected \"layers\"")]
     Rootfs {
@@ -184,6 +190,14 @@ impl ImageConfig {
             return Err(ConfigError::Rootfs { id, kind: document.rootfs.kind });
         }
         Ok(Self { bytes: bytes.into(), id, document: Arc::new(document) })
+    }
+
+    /// Makes the configuration that says this.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn make(document: &ImageDocument) -> Result<Self, ConfigError> {
+        Self::parse(serde_json::to_vec(document).map_err(|source| ConfigError::Encode { source })?)
     }
 
     /// The image's id: the digest of the bytes.

@@ -63,12 +63,6 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The host has no random numbers.
-    #[error("cannot get random bytes: {message}")]
-    Random {
-        /// Why.
-        message: String,
-    },
     /// An archive is not right.
     #[error(transparent)]
     Archive(#[from] archive::Error),
@@ -132,6 +126,12 @@ pub enum Error {
         /// Its chain id.
         chain: Digest,
     },
+    /// The same content is being fetched by someone else.
+    #[error("content {digest} is being fetched")]
+    Fetching {
+        /// Its digest.
+        digest: Digest,
+    },
     /// Fetched content is not what was asked for.
     #[error("content {expected} came as {actual}")]
     Ingest {
@@ -179,7 +179,10 @@ impl Error {
             | Self::RecordName { .. }
             | Self::Ingest { .. } => ErrorKind::InvalidParameter,
             Self::NoSuchImage { .. } => ErrorKind::NotFound,
-            Self::Ambiguous { .. } | Self::SeveralNames { .. } | Self::Leased { .. } => ErrorKind::Conflict,
+            Self::Ambiguous { .. }
+            | Self::SeveralNames { .. }
+            | Self::Leased { .. }
+            | Self::Fetching { .. } => ErrorKind::Conflict,
             Self::Archive(_)
             | Self::NewerLayout { .. }
             | Self::Layout { .. }
@@ -187,7 +190,6 @@ impl Error {
             | Self::Read { .. }
             | Self::Remove { .. }
             | Self::Encode { .. }
-            | Self::Random { .. }
             | Self::Content(_)
             | Self::NoSnapshot { .. }
             | Self::Rebuild { .. } => ErrorKind::System,

@@ -1,5 +1,6 @@
 //! The images that are there: their records, the list of them, and what a user means by a word.
 
+use crate::index::Index;
 use crate::{Error, Store};
 use sampan_image::{Descriptor, ImageConfig};
 use sampan_spec::{Digest, Reference, Timestamp};
@@ -31,7 +32,7 @@ pub struct ImageLayer {
 }
 
 /// How an image came here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// It is built into the program.
@@ -61,7 +62,11 @@ pub struct Image {
 
 /// All images, the youngest (by its configuration's `created`) first; untagged ones too.
 pub fn list(store: &Store) -> Vec<Image> {
-    todo!()
+    let index = store.index();
+    let mut images: Vec<Image> = index.images.keys().filter_map(|id| index.image(id)).collect();
+    drop(index);
+    images.sort_by_key(|image| (std::cmp::Reverse(image.config.document().created), image.record.id.clone()));
+    images
 }
 
 /// The image with this id.
@@ -69,7 +74,7 @@ pub fn list(store: &Store) -> Vec<Image> {
 /// # Errors
 /// [`Error::NoSuchImage`].
 pub fn get(store: &Store, id: &Digest) -> Result<Image, Error> {
-    todo!()
+    store.index().image(id).ok_or_else(|| Error::NoSuchImage { typed: id.to_string() })
 }
 
 /// What a user means by `name`, `name:tag`, `name@sha256:...`, `sha256:<id>` or the beginning of an id. A name goes
@@ -78,5 +83,70 @@ pub fn get(store: &Store, id: &Digest) -> Result<Image, Error> {
 /// # Errors
 /// [`Error::NoSuchImage`], [`Error::Ambiguous`], [`Error::Reference`].
 pub fn resolve(store: &Store, typed: &str) -> Result<Image, Error> {
-    todo!()
+    let index = store.index();
+    let meant = find(&index, typed)?;
+    index.image(&meant.id).ok_or_else(|| Error::NoSuchImage { typed: typed.to_owned() })
+}
+
+/// What a word means.
+pub(crate) struct Meant {
+    pub(crate) id: Digest,
+    /// The name, if it was one, and not an id.
+    pub(crate) name: Option<Reference>,
+}
+
+pub(crate) fn find(index: &Index, typed: &str) -> Result<Meant, Error> {
+    if let Ok(id) = format!("sha256:{}", typed.trim_start_matches("sha256:")).parse::<Digest>() {
+        // 64 digits can only be an id.
+        return match index.images.contains_key(&id) {
+            true => Ok(Meant { id, name: None }),
+            false => Err(Error::NoSuchImage { typed: typed.to_owned() }),
+        };
+    }
+    let parsed = typed.parse::<Reference>();
+    if let Ok(name) = &parsed
+        && let Some(meant) = by_name(index, name)
+    {
+        return Ok(meant);
+    }
+    match (by_prefix(index, typed)?, parsed) {
+        (Some(id), _) => Ok(Meant { id, name: None }),
+        (None, Ok(_)) => Err(Error::NoSuchImage { typed: typed.to_owned() }),
+        (None, Err(source)) => Err(Error::Reference { typed: typed.to_owned(), source }),
+    }
+}
+
+/// A digest is that of a manifest, and goes before a tag, which is then only for people to read.
+fn by_name(index: &Index, name: &Reference) -> Option<Meant> {
+    let mut exact = name.clone();
+    if exact.digest.is_some() {
+        exact.tag = None;
+    }
+    if let Some(id) = index.names.get(&exact) {
+        return Some(Meant { id: id.clone(), name: Some(exact) });
+    }
+    let digest = exact.digest?;
+    let is_meant = |id: &Digest| {
+        let manifest = index.images.get(id).and_then(|entry| entry.record.manifest.as_ref());
+        manifest.is_some_and(|manifest| manifest.digest == digest)
+    };
+    let mut same_repository = index.names.iter().filter(|(known, _)| known.name == name.name);
+    let (known, id) = same_repository.find(|(_, id)| is_meant(id))?;
+    Some(Meant { id: id.clone(), name: Some(known.clone()) })
+}
+
+fn by_prefix(index: &Index, typed: &str) -> Result<Option<Digest>, Error> {
+    let prefix = typed.strip_prefix("sha256:").unwrap_or(typed);
+    if prefix.is_empty() || !prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(None);
+    }
+    let mut matches: Vec<Digest> =
+        index.images.keys().filter(|id| id.hex().starts_with(prefix)).cloned().collect();
+    match matches.len() {
+        0 | 1 => Ok(matches.pop()),
+        _ => {
+            matches.sort();
+            Err(Error::Ambiguous { typed: typed.to_owned(), matches })
+        }
+    }
 }

@@ -12,6 +12,7 @@
 mod atomic;
 pub mod blobs;
 pub mod builtin;
+mod commit;
 mod error;
 mod extract;
 pub mod gc;
@@ -28,9 +29,16 @@ pub mod records;
 pub mod remove;
 pub mod rw;
 pub mod snapshots;
+mod spool;
 mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod unpack;
 mod walk;
 
 pub use error::{Error, LayerError};
-pub use lease::Lease;
+pub use extract::{ApplyError, Refusal};
+pub use lease::{Lease, lease};
 pub use store::{Damaged, Store};

@@ -1,7 +1,16 @@
 //! `docker load`: images from an archive.
 
+use crate::atomic::Scratch;
+use crate::commit::{self, Staged, StagedImage};
+use crate::images::{ImageLayer, ImageRecord, Source};
+use crate::lease::Pin;
+use crate::spool::Files;
+use crate::unpack::{self, Job};
 use crate::{Error, Store};
-use sampan_spec::{Digest, Platform, Reference};
+use sampan_image::archive::{self, ArchivedImage};
+use sampan_image::{Descriptor, chain_ids, media};
+use sampan_spec::{Digest, Platform, Reference, Timestamp};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 
 /// How to load.
@@ -9,7 +18,7 @@ use std::io::Read;
 pub struct Options {
     /// Which image of an index to take.
     pub platform: Platform,
-    /// A layer whose files are larger than this many bytes is refused.
+    /// A layer whose files' contents are more than this many bytes is refused.
     pub max_layer: u64,
 }
 
@@ -54,5 +63,80 @@ pub fn load(
     options: &Options,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Loaded>, Error> {
-    todo!()
+    let scratch = Scratch::new(&store.layout.tmp())?;
+    let folder = commit::blobs(&scratch);
+    let mut spool = Files::create(folder.clone()).map_err(|source| Error::Write { path: folder, source })?;
+    let read = |bytes| progress(Progress::Read { bytes });
+    let images = archive::read(archive, &mut spool, &options.platform, &read)?;
+    let pin = Pin::new(store, content(&images));
+    let jobs = jobs(store, &spool, &images);
+    let tell = |layer: &Digest, done, total| progress(Progress::Layer { layer: layer.clone(), done, total });
+    let layers = unpack::all(scratch.path(), jobs, options.max_layer, &tell)?;
+    for image in &images {
+        // The configuration of an image of `docker save` has another name there than its digest.
+        commit::stage_document(&scratch, image.config.id(), image.config.bytes())?;
+    }
+    let staged: Vec<StagedImage> = images.into_iter().map(staged).collect();
+    let loaded: Vec<_> = staged.iter().map(|i| (i.record.id.clone(), i.names.clone())).collect();
+    let replaced = Staged { store, scratch, layers, images: staged, pin }.commit()?;
+    Ok(loaded
+        .into_iter()
+        .zip(replaced)
+        .map(|((id, names), replaced)| Loaded { id, names, replaced })
+        .collect())
+}
+
+/// Everything that the images are made of.
+fn content(images: &[ArchivedImage]) -> Vec<Digest> {
+    let mut all = Vec::new();
+    for image in images {
+        all.push(image.config.id().clone());
+        all.extend(image.manifest.iter().map(|manifest| manifest.digest().clone()));
+        all.extend(image.layers.iter().map(|layer| layer.digest.clone()));
+        all.extend(chain_ids(image.config.diff_ids()));
+    }
+    all
+}
+
+/// The layers that the store does not have yet, each once.
+fn jobs(store: &Store, spool: &Files, images: &[ArchivedImage]) -> Vec<Job> {
+    let index = store.index();
+    let mut seen = HashSet::new();
+    let mut jobs = Vec::new();
+    for image in images {
+        let diff_ids = image.config.diff_ids();
+        let chains = chain_ids(diff_ids);
+        for (i, layer) in image.layers.iter().enumerate() {
+            if index.layers.contains_key(&chains[i]) || !seen.insert(chains[i].clone()) {
+                continue;
+            }
+            jobs.push(Job {
+                chain: chains[i].clone(),
+                parent: i.checked_sub(1).map(|below| chains[below].clone()),
+                diff_id: diff_ids[i].clone(),
+                name: layer.digest.to_string(),
+                blob: spool.path(&layer.digest),
+                size: layer.size,
+            });
+        }
+    }
+    jobs
+}
+
+fn staged(image: ArchivedImage) -> StagedImage {
+    let layers = image.config.diff_ids().iter().zip(image.layers);
+    let layers = layers.map(|(diff_id, blob)| ImageLayer { diff_id: diff_id.clone(), blob }).collect();
+    let manifest = image.manifest.map(|manifest| Descriptor {
+        media_type: match manifest.media_type() {
+            "" => media::OCI_MANIFEST.to_owned(),
+            stated => stated.to_owned(),
+        },
+        digest: manifest.digest().clone(),
+        size: manifest.bytes().len() as u64,
+        platform: None,
+        annotations: BTreeMap::new(),
+    });
+    let id = image.config.id().clone();
+    let record = ImageRecord { id, layers, manifest, added: Timestamp::now(), source: Source::Load };
+    StagedImage { record, config: image.config, names: image.names }
 }

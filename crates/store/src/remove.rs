@@ -1,6 +1,9 @@
 //! Taking names and images away. Whether a container stands in the way is for the caller to see first.
 
-use crate::{Error, Store};
+use crate::atomic::Scratch;
+use crate::gc::{self, Candidates};
+use crate::layout::name_key;
+use crate::{Error, Store, images};
 use sampan_spec::{Digest, Reference};
 
 /// What was taken away, in the order in which `docker rmi` tells it.
@@ -27,7 +30,25 @@ pub struct InUse {
 /// [`Error::NoSuchImage`], [`Error::Ambiguous`], [`Error::SeveralNames`], [`Error::Leased`], or when a file cannot be
 /// removed.
 pub fn remove(store: &Store, typed: &str, force: bool, in_use: &InUse) -> Result<Removed, Error> {
-    todo!()
+    let changes = store.changes();
+    let (id, untag) = plan(store, typed, force)?;
+    let mut removed = Removed::default();
+    let last = untag.len() == store.index().names_of(&id).len();
+    if last {
+        check_leases(store, &id)?;
+    }
+    for name in untag {
+        untag_locked(store, &name)?;
+        removed.untagged.push(name);
+    }
+    if !last {
+        return Ok(removed);
+    }
+    let (deleted, rubbish) = delete_locked(store, &id, in_use)?;
+    removed.deleted = deleted;
+    drop(changes);
+    drop(rubbish);
+    Ok(removed)
 }
 
 /// Takes one name away and nothing else.
@@ -35,7 +56,8 @@ pub fn remove(store: &Store, typed: &str, force: bool, in_use: &InUse) -> Result
 /// # Errors
 /// [`Error::NoSuchImage`] if there is no such name.
 pub fn untag(store: &Store, name: &Reference) -> Result<(), Error> {
-    todo!()
+    let _changes = store.changes();
+    untag_locked(store, name)
 }
 
 /// Takes an image away with all its names and what only it needs.
@@ -43,5 +65,79 @@ pub fn untag(store: &Store, name: &Reference) -> Result<(), Error> {
 /// # Errors
 /// [`Error::NoSuchImage`], [`Error::Leased`], or when a file cannot be removed.
 pub fn delete(store: &Store, image: &Digest, in_use: &InUse) -> Result<Removed, Error> {
-    todo!()
+    let changes = store.changes();
+    let untagged = {
+        let index = store.index();
+        if !index.images.contains_key(image) {
+            return Err(Error::NoSuchImage { typed: image.to_string() });
+        }
+        index.names_of(image)
+    };
+    check_leases(store, image)?;
+    for name in &untagged {
+        untag_locked(store, name)?;
+    }
+    let (deleted, rubbish) = delete_locked(store, image, in_use)?;
+    drop(changes);
+    drop(rubbish);
+    Ok(Removed { untagged, deleted })
+}
+
+/// The image that is meant, and the names that it loses. It goes if these are all that it has.
+fn plan(store: &Store, typed: &str, force: bool) -> Result<(Digest, Vec<Reference>), Error> {
+    let index = store.index();
+    let meant = images::find(&index, typed)?;
+    let names = index.names_of(&meant.id);
+    let Some(name) = meant.name else {
+        if force || is_single(&names) {
+            return Ok((meant.id, names));
+        }
+        return Err(Error::SeveralNames { id: meant.id });
+    };
+    // With a repository's last tag its digests go too: they came with it.
+    let in_repository = |other: &&Reference| other.name == name.name && **other != name;
+    let has_other_tag = names.iter().filter(in_repository).any(|other| other.tag.is_some());
+    let mut untag = vec![name.clone()];
+    if name.tag.is_some() && !has_other_tag {
+        untag.extend(names.iter().filter(in_repository).cloned());
+    }
+    Ok((meant.id, untag))
+}
+
+/// Whether an image has at most one tag, and digests of that repository only.
+fn is_single(names: &[Reference]) -> bool {
+    let tags = names.iter().filter(|name| name.tag.is_some()).count();
+    let same_repository = names.windows(2).all(|pair| pair[0].name == pair[1].name);
+    names.len() <= 1 || (tags <= 1 && same_repository)
+}
+
+fn check_leases(store: &Store, id: &Digest) -> Result<(), Error> {
+    match store.index().leases.contains_key(id) {
+        true => Err(Error::Leased { id: id.clone() }),
+        false => Ok(()),
+    }
+}
+
+fn untag_locked(store: &Store, name: &Reference) -> Result<(), Error> {
+    if !store.index().names.contains_key(name) {
+        return Err(Error::NoSuchImage { typed: name.familiar() });
+    }
+    store.name_records.remove(&name_key(&name.to_string()))?;
+    store.index().names.remove(name);
+    Ok(())
+}
+
+/// The record first: what a killed removal leaves behind nobody refers to.
+fn delete_locked(store: &Store, id: &Digest, in_use: &InUse) -> Result<(Vec<Digest>, Scratch), Error> {
+    store.image_records.remove(id.hex())?;
+    let entry = store.index().images.remove(id);
+    let mut candidates = Candidates::default();
+    if let Some(entry) = entry {
+        candidates.layers = entry.chains.iter().rev().cloned().collect();
+        candidates.blobs = entry.blobs().cloned().collect();
+    }
+    let (collected, rubbish) = gc::sweep(store, &candidates, in_use)?;
+    let mut deleted = vec![id.clone()];
+    deleted.extend(collected.layers);
+    Ok((deleted, rubbish))
 }

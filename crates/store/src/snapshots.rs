@@ -2,16 +2,37 @@
 //!
 //! ```text
 //! snapshots/overlay/<chain id>/fs/           the layer's files as an overlay's lower folder
-//!                             layer.json     [`LayerRecord`]
+//!                             layer.json     `LayerRecord`
 //!                             framing        the layer's tar without its files' contents (`extract::record`)
 //!                             kept/<n>       files that a later entry of the same tar replaced
 //! ```
 
-use crate::{Error, Store};
+use crate::extract::record;
+use crate::layout::Layout;
+use crate::records::set_aside;
+use crate::{Damaged, Error, Store, rw};
 use sampan_spec::Digest;
 use sampan_spec::bundle::RootFs;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+
+/// `layer.json`. Format break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerRecord {
+    /// The digest of its plain tar.
+    pub(crate) diff_id: Digest,
+    /// The chain id of the layer below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<Digest>,
+    /// The size of its files in bytes, hard links once.
+    pub(crate) size: u64,
+}
+
+/// The names in a layer's folder. Format break.
+pub(crate) const FS: &str = "fs";
+pub(crate) const RECORD: &str = "layer.json";
 
 /// The root file system of a container of the image with this topmost layer (`Image::chain`), with the writable layer
 /// that [`crate::rw::create`] made in `container`. An image without layers gets an empty folder.
@@ -24,7 +45,28 @@ pub fn rootfs(
     container: &Path,
     volatile: bool,
 ) -> Result<RootFs, Error> {
-    todo!()
+    let chains = match chain {
+        Some(chain) => whole_ancestry(store, chain)?,
+        None => Vec::new(),
+    };
+    let mut lower: Vec<_> = chains.iter().map(|chain| store.layout.snapshot(chain).join(FS)).collect();
+    if lower.is_empty() {
+        let empty = container.join("rw/empty");
+        crate::atomic::create_dir(&empty)?;
+        lower.push(empty);
+    }
+    Ok(RootFs::Overlay { lower, upper: rw::upper(container), work: rw::work(container), volatile })
+}
+
+/// A layer and all below it, topmost first.
+fn whole_ancestry(store: &Store, chain: &Digest) -> Result<Vec<Digest>, Error> {
+    let index = store.index();
+    let chains: Vec<Digest> = index.ancestry(chain).cloned().collect();
+    let lowest = chains.last().ok_or_else(|| Error::NoSnapshot { chain: chain.clone() })?;
+    match index.layers.get(lowest).and_then(|layer| layer.parent.clone()) {
+        Some(missing) => Err(Error::NoSnapshot { chain: missing }),
+        None => Ok(chains),
+    }
 }
 
 /// Writes the plain tar of a layer, byte for byte as it came.
@@ -32,5 +74,33 @@ pub fn rootfs(
 /// # Errors
 /// [`Error::NoSnapshot`], [`Error::Rebuild`].
 pub fn rebuild(store: &Store, chain: &Digest, to: &mut dyn Write) -> Result<(), Error> {
-    todo!()
+    let layer = store.index().layers.get(chain).cloned();
+    let layer = layer.ok_or_else(|| Error::NoSnapshot { chain: chain.clone() })?;
+    record::rebuild(&store.layout.snapshot(chain), &layer.diff_id, to)
+        .map_err(|source| Error::Rebuild { chain: chain.clone(), source })
+}
+
+/// The layers that are there, by chain id.
+pub(crate) fn scan(
+    layout: &Layout,
+    damaged: &mut Vec<Damaged>,
+) -> Result<HashMap<Digest, LayerRecord>, Error> {
+    let folder = layout.snapshots();
+    let failed = |source| Error::Read { path: folder.clone(), source };
+    let mut layers = HashMap::new();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let Ok(chain) = format!("sha256:{}", name.to_string_lossy()).parse::<Digest>() else { continue };
+        match read(&entry.path()) {
+            Ok(layer) => drop(layers.insert(chain, layer)),
+            Err(reason) => damaged.push(set_aside(&entry.path(), reason)?),
+        }
+    }
+    Ok(layers)
+}
+
+fn read(folder: &Path) -> Result<LayerRecord, String> {
+    let bytes = std::fs::read(folder.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("{RECORD}: {e}"))
 }
