@@ -101,7 +101,10 @@ pub enum Event {
     /// Written by the daemon: the monitor died, and the container's processes were killed after it.
     MonitorLost,
     /// Stands for all entries before it.
-    Snapshot(Box<Summary>),
+    Snapshot {
+        /// Their fold.
+        summary: Box<Summary>,
+    },
 }
 
 /// How process 1 ended.
@@ -222,7 +225,7 @@ impl Summary {
             return;
         }
         match &entry.event {
-            Event::Snapshot(summary) => *self = (**summary).clone(),
+            Event::Snapshot { summary } => *self = (**summary).clone(),
             Event::Started { pid, boot_id } => self.begin(*pid, boot_id, entry.time),
             Event::StartFailed { failure } => self.fail(failure, entry.time),
             Event::StopRequested { .. } => self.stop_requested = true,
@@ -393,8 +396,10 @@ mod tests {
             seq: 9,
             time: Timestamp::UNIX_EPOCH,
             boot_ns: 0,
-            event: Event::Snapshot(before.clone().into()),
+            event: Event::Snapshot { summary: before.clone().into() },
         };
+        let line = serde_json::to_string(&entry).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry);
         let after = Summary::of([&entry]);
         assert_eq!(after, Summary { seq: 9, ..before });
     }
