@@ -1,1 +1,7 @@
-//! placeholder
+//! What a container leaves on disk while it runs: its [`journal`], and its output in [`json_file`] form.
+//!
+//! Both are written by the monitor only, which never waits for a disk: nothing here syncs. What reads them is the daemon,
+//! and the monitor for clients that follow.
+
+pub mod journal;
+pub mod json_file;
