@@ -178,7 +178,7 @@ pub struct Summary {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Status {
-    /// Never started.
+    /// It never ran.
     #[default]
     Created,
     /// Process 1 runs.
@@ -282,8 +282,14 @@ impl Summary {
         self.execs.retain(|_, exec| exec.ended.is_some());
     }
 
+    /// A container that never ran is still `created`, as with Docker.
     fn fail(&mut self, failure: &Failure, time: Timestamp) {
+        let (finished, never_ran) = (self.finished, self.started.is_none());
         self.end(Exit { code: exit_code_of(failure), signal: None, oom: false }, time);
+        self.finished = finished;
+        if never_ran {
+            self.status = Status::Created;
+        }
         failure.message.clone_into(&mut self.error);
     }
 
@@ -386,6 +392,7 @@ mod tests {
             let failure = Failure { stage: stage.into(), errno, message: "m".into() };
             let summary = fold(vec![Event::StartFailed { failure }]);
             assert_eq!((summary.exit.unwrap().code, summary.error.as_str()), (code, "m"));
+            assert_eq!((summary.status, summary.finished), (Status::Created, None));
         }
     }
 

@@ -170,7 +170,8 @@ pub enum Request {
     },
     /// The daemon has removed the container: answer those who wait for that, then end.
     Removed,
-    /// The daemon knows all there is to know: end as soon as the clients' streams have.
+    /// The daemon knows all there is to know: end as soon as the clients' streams have. Answered with `Done` once mounts,
+    /// cgroup and name spaces are released, which the next start of the container waits for.
     Quit,
 }
 
