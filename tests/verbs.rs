@@ -234,6 +234,28 @@ fn refusals_are_equal() {
     equal_with_both(refusals);
 }
 
+/// What the script expects is what Docker does. `$SAMPAN_PEER` names one, as for `docker --host`.
+#[cfg(feature = "peers")]
+#[test]
+fn docker_does_the_same() {
+    let host = std::env::var("SAMPAN_PEER").unwrap();
+    let docker = |words: &[&str], input: &[u8]| {
+        let mut command = std::process::Command::new("docker");
+        command.args(["-H", &host]).args(words);
+        Output::of(command, input)
+    };
+    docker(&["import", "-", "bb"], &root_file_system()).ok();
+    docker(&["load"], &docker_archive("loaded:1", &root_file_system(), &["echo", "from the archive"])).ok();
+    for act in runs().into_iter().chain(lives()).chain(refusals()) {
+        let words: Vec<&str> = act.words.iter().map(String::as_str).collect();
+        let output = docker(&words, act.input);
+        if let Some((code, stdout)) = act.want {
+            assert_eq!((output.code, output.text().as_str()), (code, stdout), "{words:?}: {}", output.stderr);
+        }
+    }
+    docker(&["rmi", "bb", "loaded:1"], b"").ok();
+}
+
 #[test]
 fn images_come_and_go() {
     for cli in [Cli::Sampan, Cli::Docker] {

@@ -1,7 +1,7 @@
 //! `cargo xtask long`: what takes too long for every change, or needs what a test machine may not have.
 
 use crate::command::{cargo, check, find};
-use crate::setup;
+use crate::{setup, speed};
 use anyhow::{Result, bail};
 
 /// A long task: its name, what it does, and the function.
@@ -9,6 +9,8 @@ type Task = (&'static str, &'static str, fn() -> Result<()>);
 
 const TASKS: &[Task] = &[
     ("deny", "licences, duplicates and sources of all dependencies (installs cargo-deny)", deny),
+    ("peers", "the script of all verbs against the Docker that $SAMPAN_PEER names", peers),
+    ("speed", "the promises on speed and size, beside the Docker that $SAMPAN_PEER names", speed::speed),
     ("soak", "the tests of the root package, twenty times", soak),
 ];
 
@@ -33,6 +35,16 @@ fn deny() -> Result<()> {
         check(cargo().args(["install", "--locked", "cargo-deny"]))?;
     }
     check(cargo().args(["deny", "check"]))
+}
+
+fn peers() -> Result<()> {
+    check(cargo().args([
+        "test",
+        "--package=sampan",
+        "--features=peers",
+        "--test=verbs",
+        "docker_does_the_same",
+    ]))
 }
 
 /// How often the tests are run.

@@ -7,6 +7,7 @@ mod command;
 mod long;
 mod run;
 mod setup;
+mod speed;
 mod test;
 mod tidy;
 mod vm;
