@@ -1,7 +1,7 @@
 //! `cargo xtask long`: what takes too long for every change, or needs what a test machine may not have.
 
 use crate::command::{cargo, check, find};
-use crate::{setup, speed};
+use crate::{setup, speed, vm};
 use anyhow::{Result, bail};
 
 /// A long task: its name, what it does, and the function.
@@ -12,6 +12,7 @@ const TASKS: &[Task] = &[
     ("peers", "the script of all verbs against the Docker that $SAMPAN_PEER names", peers),
     ("speed", "the promises on speed and size, beside the Docker that $SAMPAN_PEER names", speed::speed),
     ("soak", "the tests of the root package, twenty times", soak),
+    ("cuts", "power cuts of a virtual machine in which containers are made and removed", vm::power_cuts),
 ];
 
 /// Runs these tasks, or all; `list` prints them.

@@ -5,7 +5,7 @@ use super::qemu::Qemu;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Precedes the script's exit status in its output (ASCII "record separator").
 const MARK: u8 = 0x1e;
+/// The script's wish that the power be cut (ASCII "group separator").
+const CUT: u8 = 0x1d;
 /// How much of the console is shown when something went wrong, in bytes.
 const CONSOLE_SHOWN: usize = 4000;
 const BOARD: &str = "q35,usb=off,vmport=off,sata=off,smbus=off,hpet=off";
@@ -26,22 +28,45 @@ pub(crate) struct Machine<'a> {
     pub image: &'a Image,
     /// The disk labelled `share`.
     pub share: &'a Path,
+    /// Where what is written to its root goes.
+    pub disk: Disk,
+}
+
+/// Where what a machine writes to its root goes.
+pub(crate) enum Disk {
+    /// It is thrown away at the end.
+    Thrown,
+    /// To this copy of the image's root. What the guest has not flushed is lost at the end, as in a power cut.
+    Kept(PathBuf),
+}
+
+/// How a run of the script ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With this exit status.
+    Status(i32),
+    /// It wants the power to be cut soon.
+    Cut,
 }
 
 impl Machine<'_> {
-    /// Boots, passes on what the script prints, and returns its exit status. The console's output goes to a file.
+    /// Boots, passes on what the script prints, and returns how it ended. If it wants the power to be cut, that is done after
+    /// `grace`. The console's output goes to a file.
     ///
     /// # Errors
     /// When the machine goes down before the script ends, or `limit` is over: with the end of the console's output.
-    pub(crate) fn run(&self, console: &Path, limit: Duration) -> Result<i32> {
+    pub(crate) fn run(&self, console: &Path, limit: Duration, grace: Duration) -> Result<End> {
         let mut guest = Guest(self.command(console).spawn().context("cannot run QEMU")?);
         let output = guest.0.stdout.take().context("QEMU has no output")?;
         let (sender, received) = channel();
         let reader = thread::spawn(move || read(output, &sender));
-        let status = pass_on(&received, limit);
+        let end = pass_on(&received, limit);
+        if matches!(end, Ok(End::Cut)) {
+            thread::sleep(grace);
+        }
         drop(guest);
         drop(reader.join());
-        status.with_context(|| format!("the end of the console:\n{}", end_of(console)))
+        end.with_context(|| format!("the end of the console:\n{}", end_of(console)))
     }
 
     fn command(&self, console: &Path) -> Command {
@@ -53,7 +78,10 @@ impl Machine<'_> {
         command.arg("-chardev").arg(format!("file,id=console,path={}", console.display()));
         command.args(["-chardev", "stdio,id=script,signal=off"]);
         command.args(["-serial", "chardev:console", "-serial", "chardev:script"]);
-        disk(&mut command, "root", &self.image.root, "snapshot=on,cache=unsafe");
+        match &self.disk {
+            Disk::Thrown => disk(&mut command, "root", &self.image.root, "snapshot=on,cache=unsafe"),
+            Disk::Kept(copy) => disk(&mut command, "root", copy, "cache=writeback"),
+        }
         disk(&mut command, "share", self.share, "readonly=on");
         command.args(["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -85,8 +113,8 @@ fn read(output: ChildStdout, sender: &Sender<u8>) {
     }
 }
 
-/// Prints the script's output up to the mark, and reads the status behind it.
-fn pass_on(output: &Receiver<u8>, limit: Duration) -> Result<i32> {
+/// Prints the script's output up to a mark, and reads what is behind it.
+fn pass_on(output: &Receiver<u8>, limit: Duration) -> Result<End> {
     let deadline = Instant::now() + limit;
     let mut status = None::<String>;
     loop {
@@ -97,9 +125,11 @@ fn pass_on(output: &Receiver<u8>, limit: Duration) -> Result<i32> {
         };
         match (&mut status, byte) {
             (None, MARK) => status = Some(String::new()),
+            (None, CUT) => return Ok(End::Cut),
             (None, _) => std::io::stdout().write_all(&[byte])?,
             (Some(digits), b'\n') => {
-                return digits.trim().parse().context("the script's status is no number");
+                let status = digits.trim().parse().context("the script's status is no number")?;
+                return Ok(End::Status(status));
             }
             (Some(digits), _) => digits.push(char::from(byte)),
         }
@@ -115,7 +145,7 @@ fn end_of(console: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn status_of(output: &[u8]) -> Result<i32> {
+    fn end_of_script(output: &[u8]) -> Result<End> {
         let (sender, received) = channel();
         output.iter().for_each(|byte| sender.send(*byte).unwrap());
         drop(sender);
@@ -124,9 +154,10 @@ mod tests {
 
     #[test]
     fn the_status_is_behind_the_mark() {
-        assert_eq!(status_of(b"\x1e0\n").unwrap(), 0);
-        assert_eq!(status_of(b"hello\n\x1e17\n").unwrap(), 17);
-        assert!(status_of(b"hello\n").is_err());
-        assert!(status_of(b"\x1e1").is_err());
+        assert_eq!(end_of_script(b"\x1e0\n").unwrap(), End::Status(0));
+        assert_eq!(end_of_script(b"hello\n\x1e17\n").unwrap(), End::Status(17));
+        assert_eq!(end_of_script(b"now\x1dand on").unwrap(), End::Cut);
+        assert!(end_of_script(b"hello\n").is_err());
+        assert!(end_of_script(b"\x1e1").is_err());
     }
 }

@@ -16,13 +16,18 @@ mod qemu;
 
 use crate::command::{check, command, find, target};
 use crate::{run as build, setup};
-use anyhow::{Context, Result, bail};
-use machine::Machine;
+use anyhow::{Context, Result, ensure};
+use image::Image;
+use machine::{Disk, End, Machine};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const SMOKE: &str = include_str!("smoke.sh");
+const CUTS: &str = include_str!("cuts.sh");
+/// How often the power is cut, and how long after the script's wish at most.
+const POWER_CUTS: u32 = 12;
+const GRACE: Duration = Duration::from_secs(12);
 /// A run that takes longer hangs; a busy machine takes a fifth of it.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -39,12 +44,29 @@ pub(crate) fn run(script: Option<&Path>) -> Result<()> {
     let place = Place::open()?;
     let image = image::ensure(&place.folder)?;
     eprintln!("the image is there after {} s", began.elapsed().as_secs());
-    let share = place.share(&script)?;
-    let machine = Machine { qemu: qemu::find(&place.folder)?, image: &image, share: &share };
-    let status = machine.run(&place.run.join("console"), LIMIT)?;
-    eprintln!("the machine's script ended with {status} after {} s", began.elapsed().as_secs());
-    if status != 0 {
-        bail!("the script failed in the virtual machine");
+    let end = place.boot(&image, &place.share(&script)?, Disk::Thrown, Duration::ZERO)?;
+    eprintln!("the machine's script ended after {} s", began.elapsed().as_secs());
+    ensure!(end == End::Status(0), "the script failed in the virtual machine: {end:?}");
+    Ok(())
+}
+
+/// Cuts a machine's power again and again while containers are made and removed in it. Each boot begins with the check of
+/// what the cut has left.
+///
+/// # Errors
+/// When something is not as it should be after a cut.
+pub(crate) fn power_cuts() -> Result<()> {
+    let place = Place::open()?;
+    let image = image::ensure(&place.folder)?;
+    let share = place.share(CUTS)?;
+    let disk = place.run.join("root.img");
+    check(command("cp").arg("--sparse=always").arg(&image.root).arg(&disk))?;
+    for cut in 0..=POWER_CUTS {
+        // Spread over the time that a round of the script takes.
+        let grace = GRACE * (cut * 7 % POWER_CUTS) / POWER_CUTS;
+        let end = place.boot(&image, &share, Disk::Kept(disk.clone()), grace)?;
+        ensure!(end == End::Cut, "after {cut} cuts: {end:?}");
+        println!("cut {cut} after {} ms", grace.as_millis());
     }
     Ok(())
 }
@@ -64,6 +86,11 @@ impl Place {
         let run = folder.join(format!("run-{}", std::process::id()));
         fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
         Ok(Self { folder, run })
+    }
+
+    fn boot(&self, image: &Image, share: &Path, disk: Disk, grace: Duration) -> Result<End> {
+        let machine = Machine { qemu: qemu::find(&self.folder)?, image, share, disk };
+        machine.run(&self.run.join("console"), LIMIT, grace)
     }
 
     /// Makes the disk that the guest mounts at `/share`: the programs, the script, and Docker's client if there is one.
