@@ -123,7 +123,7 @@ impl Layers<'_> {
     /// boot that made it; within one, a clean end left it whole.
     fn forget_volatile(&self) -> Result<(), Failure> {
         let mark = self.work.join("work/incompat/volatile");
-        match std::fs::remove_dir(&mark) {
+        match std::fs::remove_dir_all(&mark) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 Err(e).or_fail(stage::ROOTFS, || format!("remove {}", mark.display()))
             }
