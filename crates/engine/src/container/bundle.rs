@@ -1,0 +1,248 @@
+//! A container's bundle and monitor: made together, ended together.
+
+use super::driver::{Driver, Monitor};
+use super::user::User;
+use super::{Container, NetworkMode, oci, user};
+use crate::blocking::blocking;
+use crate::engine::Engine;
+use crate::monitor::{CallError, Connection};
+use crate::paths::is_runtime_file;
+use crate::steps::{Doing, Step, nothing, run, step};
+use crate::{Error, Result, sandbox};
+use sampan_logs::journal;
+use sampan_spec::bundle::{CONFIG, Log, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
+use sampan_spec::journal::Event;
+use sampan_spec::monitor::Request;
+use sampan_spec::parse_size;
+use sampan_store::{images, snapshots};
+use std::io;
+use std::path::{Path, PathBuf};
+
+struct Launch<'d> {
+    driver: &'d mut Driver,
+    monitor: Option<Monitor>,
+}
+
+impl Launch<'_> {
+    const STEPS: [Step<Self>; 2] =
+        [step("bundle", write_bundle, remove_bundle), step("launch", launch_monitor, nothing)];
+}
+
+/// Writes the bundle, and launches a monitor that waits.
+pub(super) async fn launch(driver: &mut Driver) -> Result<Monitor> {
+    let mut launch = Launch { driver, monitor: None };
+    run("monitor", &Launch::STEPS, &mut launch).await?;
+    launch.monitor.ok_or(Error::Stopping)
+}
+
+fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let driver = &*launch.driver;
+        let supervise = supervise(driver).await?;
+        let user = resolve_user(&supervise.rootfs, &driver.container.config.user).await?;
+        let config = oci::config(driver, &user);
+        let files = sandbox::names_files(driver, None);
+        let bundle = driver.paths.bundle.clone();
+        let rw = driver.paths.home.clone();
+        blocking(move || {
+            make_dir(&bundle)?;
+            sampan_store::rw::reset_volatile(&rw)?;
+            for (name, text) in files {
+                write(&bundle.join(name), text.as_bytes())?;
+            }
+            write(&bundle.join(CONFIG), &json(&config))?;
+            write(&bundle.join(SUPERVISE), &json(&supervise))
+        })
+        .await
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn make_dir(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(Error::file("create", path))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(Error::file("write", path))
+}
+
+fn remove_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, ()> {
+    Box::pin(async { remove_files(&launch.driver.paths.bundle).await })
+}
+
+fn launch_monitor<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let driver = &*launch.driver;
+        let (engine, paths) = (driver.engine.clone(), driver.paths.clone());
+        blocking(move || engine.runtime().launch_monitor(&paths)).await?;
+        launch.monitor =
+            Some(connect(driver).await.map_err(|e| e.about(&driver.container.id, &driver.container.name))?);
+        Ok(())
+    })
+}
+
+/// Connects to the monitor that the bundle has.
+pub(crate) async fn connect(driver: &Driver) -> std::result::Result<Monitor, CallError> {
+    let id = &driver.container.id;
+    let (connection, _, entries) = Connection::open(id, &driver.paths.socket(), driver.summary.seq).await?;
+    Ok(Monitor { connection, entries })
+}
+
+/// Everything the monitor needs that is not in the OCI configuration.
+async fn supervise(driver: &Driver) -> Result<Supervise> {
+    let (container, paths) = (&driver.container, &driver.paths);
+    let config = &container.config;
+    Ok(Supervise {
+        version: VERSION,
+        id: container.id.clone(),
+        rootfs: rootfs(&driver.engine, container).await?,
+        journal: paths.journal(),
+        log: log(driver)?,
+        stdin: match (config.open_stdin, config.stdin_once) {
+            (false, _) => Stdin::Null,
+            (true, false) => Stdin::Open,
+            (true, true) => Stdin::Once,
+        },
+        sandbox: match config.host.network {
+            NetworkMode::Bridge => Sandbox::Configured,
+            NetworkMode::None => Sandbox::Isolated,
+            NetworkMode::Host => Sandbox::Shared,
+        },
+        restart: config.host.restart,
+        stop: Stop { signal: config.stop_signal(), timeout: config.stop_timeout() },
+        remove: config.host.auto_remove,
+    })
+}
+
+/// Looks a user up in a container's files.
+pub(super) async fn resolve_user(root: &RootFs, typed: &str) -> Result<User> {
+    let (root, typed) = (root.clone(), typed.to_owned());
+    blocking(move || user::resolve(&root, &typed)).await
+}
+
+/// A container's root file system, as its monitor is to make it.
+pub(super) async fn rootfs(engine: &Engine, container: &Container) -> Result<RootFs> {
+    let volatile = container.config.host.auto_remove;
+    let home = engine.paths().container(&container.id, volatile).home;
+    let (store, image) = (engine.store().clone(), container.image.clone());
+    blocking(move || {
+        let image = images::get(&store, &image)?;
+        snapshots::rootfs(&store, image.chain.as_ref(), &home, volatile)
+    })
+    .await
+}
+
+fn log(driver: &Driver) -> Result<Log> {
+    let log = &driver.container.config.host.log;
+    if log.driver == "none" {
+        return Ok(Log::None);
+    }
+    let option = |name: &str| log.options.get(name);
+    let invalid =
+        |name: &str, value: &str| Error::InvalidParameter(format!("invalid value for {name}: {value}"));
+    let size = |text: &String| parse_size(text).map_err(|_| invalid("max-size", text));
+    let count = |text: &String| text.parse().ok().filter(|n| *n > 0).ok_or_else(|| invalid("max-file", text));
+    let max_size = option("max-size").map(size).transpose()?;
+    let max_files = option("max-file").map(count).transpose()?.unwrap_or(1);
+    Ok(Log::JsonFile { path: driver.paths.log(), max_size, max_files })
+}
+
+/// Ends the monitor with everything it made, and takes in what it wrote last.
+pub(super) async fn end_monitor(driver: &mut Driver) {
+    if let Some(mut monitor) = driver.monitor.take() {
+        let _it_may_be_gone_already = monitor.connection.call(Request::Abandon).await;
+        let drained = async { while monitor.entries.recv().await.is_some() {} };
+        if tokio::time::timeout(std::time::Duration::from_secs(10), drained).await.is_err() {
+            tracing::warn!(container = driver.container.id.short(), "a monitor would not end");
+        }
+    }
+    read_journal(driver).await;
+    remove_files(&driver.paths.bundle).await;
+}
+
+/// A daemon died between a start's first step and its last: the monitor forgets what it prepared, and goes on to wait with
+/// the clients it has.
+pub(super) async fn undo_half_a_start(driver: &mut Driver) {
+    if driver.endpoint.is_some()
+        && let Some(monitor) = &driver.monitor
+    {
+        let _it_prepared_nothing = monitor.connection.call(Request::Abandon).await;
+    }
+    sandbox::release(driver).await;
+}
+
+/// The monitor has ended while a daemon was there, or before: takes in what it wrote. If it did not write an end, it was
+/// killed: then its processes are too.
+pub(crate) async fn catch_up(driver: &mut Driver) {
+    for entry in journal_entries(driver).await {
+        driver.take_in(&entry).await;
+    }
+    if driver.override_phase.is_none() && driver.phase().is_active() {
+        let (engine, id) = (driver.engine.clone(), driver.container.id.clone());
+        let killed = blocking(move || engine.runtime().kill_cgroup(&id)).await;
+        if let Err(e) = killed {
+            tracing::error!(
+                container = driver.container.id.short(),
+                "its processes could not be killed: {e}"
+            );
+        }
+        write_entry(driver, Event::MonitorLost).await;
+        driver.over().await;
+    }
+    if driver.override_phase.is_none() {
+        remove_files(&driver.paths.bundle).await;
+    }
+}
+
+async fn read_journal(driver: &mut Driver) {
+    for entry in journal_entries(driver).await {
+        driver.summary.apply(&entry);
+    }
+}
+
+async fn journal_entries(driver: &Driver) -> Vec<sampan_spec::journal::Entry> {
+    let (path, after) = (driver.paths.journal(), driver.summary.seq);
+    let entries = blocking(move || journal::read(&path, after)).await;
+    entries.unwrap_or_else(|e| {
+        tracing::error!(container = driver.container.id.short(), "its journal: {e}");
+        Vec::new()
+    })
+}
+
+/// Writes to the journal of a container that has no monitor, and folds the entry in.
+pub(super) async fn write_entry(driver: &mut Driver, event: Event) {
+    let path = driver.paths.journal();
+    let append = move || journal::Writer::open(&path)?.append(event);
+    match blocking(append).await {
+        Ok(entry) => driver.summary.apply(&entry),
+        Err(e) => tracing::error!(container = driver.container.id.short(), "its journal: {e}"),
+    }
+}
+
+/// Removes what a launch made; record and journal of a container that is kept in the exec-root stay.
+pub(crate) async fn remove_files(bundle: &Path) {
+    let bundle = bundle.to_owned();
+    let removed = blocking(move || remove_runtime_files(&bundle)).await;
+    if let Err(e) = removed {
+        tracing::warn!("{e}");
+    }
+}
+
+fn remove_runtime_files(bundle: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(bundle) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(Error::file("read", bundle))?,
+    };
+    let paths = entries.filter_map(|e| e.ok().map(|e| e.path()));
+    let (files, kept): (Vec<PathBuf>, Vec<PathBuf>) = paths.partition(|path| is_runtime_file(path));
+    for file in files {
+        std::fs::remove_file(&file).map_err(Error::file("remove", file))?;
+    }
+    if kept.is_empty() {
+        std::fs::remove_dir(bundle).map_err(Error::file("remove", bundle))?;
+    }
+    Ok(())
+}

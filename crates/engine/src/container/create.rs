@@ -1,0 +1,233 @@
+//! `create`: from a configuration to a record.
+
+use super::{Config, Container, Driver, capability, name};
+use crate::blocking::blocking;
+use crate::engine::Engine;
+use crate::paths::ContainerPaths;
+use crate::steps::{Doing, Step, run, step};
+use crate::{Error, Result};
+use sampan_spec::journal::Summary;
+use sampan_spec::{ContainerId, Signal, Timestamp};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The least memory that a container can be limited to, in bytes, as with Docker.
+const MEMORY_MIN: u64 = 6 << 20;
+/// How often another name is made up before giving up.
+const NAME_ATTEMPTS: u32 = 16;
+
+/// A container that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub id: ContainerId,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+struct Create {
+    engine: Engine,
+    wanted: Option<String>,
+    container: Container,
+    paths: ContainerPaths,
+}
+
+const CREATE: &[Step<Create>] = &[
+    step("name", take_name, free_name),
+    step("home", make_home, remove_home),
+    step("record", write_record, remove_home),
+];
+
+/// Creates a container from an image that is here.
+///
+/// # Errors
+/// When the image is missing, the name is taken, or something in the configuration can never work.
+pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> Result<Created> {
+    let wanted = wanted.map(|name| name::valid(&name)).transpose()?;
+    let image = crate::image::find(engine, &config.image).await?;
+    let config = merge(config, &image);
+    validate(&config)?;
+    let id = ContainerId::from_bytes(crate::engine::random()?);
+    let paths = engine.paths().container(&id, config.host.auto_remove);
+    let container = Container {
+        id: id.clone(),
+        name: String::new(),
+        created: Timestamp::now(),
+        image: image.record.id.clone(),
+        config,
+    };
+    let _wanted = engine.want_image(&image.record.id);
+    let mut create = Create { engine: engine.clone(), wanted, container, paths };
+    run("create", CREATE, &mut create).await?;
+    Driver::new(engine, create.container, Summary::default()).spawn();
+    Ok(Created { id, warnings: Vec::new() })
+}
+
+/// The image's configuration holds where the user said nothing (Docker's rules: a user's entrypoint drops the image's
+/// command, too).
+fn merge(mut config: Config, image: &crate::image::Image) -> Config {
+    let of_image = &image.config.document().config;
+    let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+    if config.entrypoint.is_none() {
+        config.cmd = config.cmd.or_else(|| some(&of_image.cmd));
+        config.entrypoint = some(&of_image.entrypoint);
+    }
+    // An empty entrypoint given by the user is how the image's is taken away.
+    config.entrypoint = config.entrypoint.filter(|e| !e.is_empty() && *e != [""]);
+    let fill = |own: &mut String, other: &str| {
+        if own.is_empty() {
+            other.clone_into(own);
+        }
+    };
+    fill(&mut config.working_dir, &of_image.working_dir);
+    fill(&mut config.user, &of_image.user);
+    fill(&mut config.stop_signal, &of_image.stop_signal);
+    config.env = merge_variables(config.env, &of_image.env);
+    config.labels = of_image.labels.clone().into_iter().chain(config.labels).collect::<BTreeMap<_, _>>();
+    config
+        .exposed_ports
+        .extend(of_image.exposed_ports.keys().filter_map(|port| port.parse::<super::Port>().ok()));
+    let published: Vec<_> = config.host.ports.keys().copied().collect();
+    config.exposed_ports.extend(published);
+    config.volumes.extend(of_image.volumes.keys().cloned());
+    config
+}
+
+/// The user's variables first, then those of the image that the user did not name.
+fn merge_variables(mut own: Vec<String>, of_image: &[String]) -> Vec<String> {
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    let named: Vec<String> = own.iter().map(|v| name(v)).collect();
+    own.extend(of_image.iter().filter(|v| !named.contains(&name(v))).cloned());
+    own
+}
+
+fn validate(config: &Config) -> Result<()> {
+    let invalid = |text: String| Err(Error::InvalidParameter(text));
+    if config.command().first().is_none_or(String::is_empty) {
+        return Err(Error::NoCommand);
+    }
+    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
+        return invalid(format!(
+            "the working directory '{}' is invalid, it needs to be an absolute path",
+            config.working_dir
+        ));
+    }
+    if !config.stop_signal.is_empty() && config.stop_signal.parse::<Signal>().is_err() {
+        return invalid(format!("invalid signal: {}", config.stop_signal));
+    }
+    let resources = &config.host.resources;
+    if resources.memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
+        return invalid("Minimum memory limit allowed is 6MB".into());
+    }
+    if resources
+        .memory_swap
+        .zip(resources.memory)
+        .is_some_and(|(swap, memory)| swap >= 0 && (swap as u64) < memory)
+    {
+        return invalid("Minimum memoryswap limit should be larger than memory limit, see usage".into());
+    }
+    capability::resolve(&config.host.cap_add, &config.host.cap_drop)?;
+    validate_binds(config)?;
+    validate_log(config)
+}
+
+fn validate_binds(config: &Config) -> Result<()> {
+    for bind in &config.host.binds {
+        let (source, destination) = (&bind.source, &bind.destination);
+        if !destination.starts_with('/') || destination == "/" {
+            let text = format!(
+                "invalid volume specification: '{source}:{destination}': invalid mount config for type \"bind\": invalid mount path: '{destination}' mount path must be absolute and not '/'"
+            );
+            return Err(Error::InvalidParameter(text));
+        }
+    }
+    Ok(())
+}
+
+fn validate_log(config: &Config) -> Result<()> {
+    let log = &config.host.log;
+    if !matches!(log.driver.as_str(), "json-file" | "none") {
+        let text = format!("logger: no log driver named '{}' is registered", log.driver);
+        return Err(Error::InvalidParameter(text));
+    }
+    let known = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
+    match log.options.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            Err(Error::InvalidParameter(format!("unknown log opt '{name}' for {} log driver", log.driver)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn take_name(create: &mut Create) -> Doing<'_, Result<()>> {
+    Box::pin(async {
+        let (registry, id) = (create.engine.containers(), &create.container.id);
+        if let Some(name) = &create.wanted {
+            registry.take_name(name, id)?;
+            create.container.name.clone_from(name);
+            return Ok(());
+        }
+        for attempt in 0..NAME_ATTEMPTS {
+            let made_up = name::generated(crate::engine::random()?, attempt);
+            if registry.take_name(&made_up, id).is_ok() {
+                create.container.name = made_up;
+                return Ok(());
+            }
+        }
+        Err(Error::Host {
+            what: "find a name that is free".into(),
+            source: std::io::ErrorKind::AlreadyExists.into(),
+        })
+    })
+}
+
+fn free_name(create: &mut Create) -> Doing<'_, ()> {
+    Box::pin(async { create.engine.containers().free_name(&create.container.name) })
+}
+
+fn make_home(create: &mut Create) -> Doing<'_, Result<()>> {
+    Box::pin(async {
+        let paths = create.paths.clone();
+        blocking(move || {
+            let make = |path: &Path| std::fs::create_dir_all(path).map_err(Error::file("create", path));
+            make(&paths.home.join("log"))?;
+            make(&paths.records)?;
+            sampan_store::rw::create(&paths.home).map_err(Error::Store)
+        })
+        .await
+    })
+}
+
+fn remove_home(create: &mut Create) -> Doing<'_, ()> {
+    Box::pin(async { super::remove::remove_files(create.paths.clone()).await })
+}
+
+fn write_record(create: &mut Create) -> Doing<'_, Result<()>> {
+    Box::pin(async {
+        let (engine, container) = (create.engine.clone(), create.container.clone());
+        blocking(move || {
+            let removes_itself = container.config.host.auto_remove;
+            let records = engine.records(removes_itself);
+            let name = container.id.as_str();
+            // The exec-root does not outlive a boot: there is nothing to sync.
+            if removes_itself {
+                records.put_unsynced(name, &container)
+            } else {
+                records.put(name, &container)
+            }
+        })
+        .await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_the_image_come_after_the_users() {
+        let own = vec!["A=1".to_owned(), "B".to_owned()];
+        let of_image = ["A=2".to_owned(), "B=3".to_owned(), "C=4".to_owned()];
+        assert_eq!(merge_variables(own, &of_image), ["A=1", "B", "C=4"]);
+    }
+}

@@ -1,0 +1,272 @@
+//! The task that owns one container's phase.
+//!
+//! It folds the journal's entries into the state, takes requests one at a time, and publishes what is so. Whoever looks
+//! reads the published snapshot and waits for nobody. What takes long (a stop, a client's stream) is not done here: the
+//! verb asks for the monitor's connection and waits itself.
+
+use super::start::Start;
+use super::{Container, Endpoint, Phase, Snapshot, State, remove};
+use crate::engine::Engine;
+use crate::monitor::{Connection, Entries};
+use crate::paths::ContainerPaths;
+use crate::{Error, Result, sandbox};
+use sampan_spec::ContainerId;
+use sampan_spec::journal::{Entry, Event, Summary};
+use sampan_spec::monitor::Request;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// How many requests may queue before a caller waits.
+const QUEUE: usize = 16;
+
+/// What a verb asks of a container's task.
+pub(crate) enum Command {
+    /// A connection to its monitor, launched if there is none.
+    Monitor(oneshot::Sender<Result<Connection>>),
+    /// A connection to the monitor of a container that runs; `None` if it does not.
+    Running(oneshot::Sender<Option<Connection>>),
+    /// Let it run.
+    Start(oneshot::Sender<Result<()>>),
+    /// Take it away. It does not run, or is killed first.
+    Remove { force: bool, name: String, done: oneshot::Sender<Result<()>> },
+}
+
+/// A container as the registry and the verbs hold it.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    container: Arc<Container>,
+    commands: mpsc::Sender<Command>,
+    state: watch::Receiver<Snapshot>,
+}
+
+impl Handle {
+    pub(crate) fn id(&self) -> &ContainerId {
+        &self.container.id
+    }
+
+    pub(crate) fn container(&self) -> &Arc<Container> {
+        &self.container
+    }
+
+    /// What is so now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until the published snapshot is as wanted, or the container is gone.
+    pub(crate) async fn wait_until(&self, wanted: impl FnMut(&Snapshot) -> bool) -> bool {
+        self.state.clone().wait_for(wanted).await.is_ok()
+    }
+
+    /// Sends a request and waits for what comes of it.
+    pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T> {
+        let gone = || Error::NoSuchContainer(self.container.name.clone());
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())
+    }
+}
+
+/// The task's state.
+pub(crate) struct Driver {
+    pub(crate) engine: Engine,
+    pub(crate) container: Arc<Container>,
+    pub(crate) paths: ContainerPaths,
+    pub(crate) summary: Summary,
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) monitor: Option<Monitor>,
+    /// The last monitor as it goes: the next must not meet its mounts and cgroup.
+    pub(super) leaving: Option<JoinHandle<()>>,
+    /// Set while and after its removal.
+    pub(crate) override_phase: Option<Phase>,
+    state: watch::Sender<Snapshot>,
+}
+
+/// A monitor that this daemon is connected to.
+pub(crate) struct Monitor {
+    pub(crate) connection: Connection,
+    pub(crate) entries: Entries,
+}
+
+impl Driver {
+    /// A container's task with what its journal says. Not yet running.
+    pub(crate) fn new(engine: &Engine, container: Container, summary: Summary) -> Self {
+        let container = Arc::new(container);
+        let paths = engine.paths().container(&container.id, container.config.host.auto_remove);
+        let state = State { phase: Phase::of(&summary), summary: summary.clone(), endpoint: None };
+        let snapshot =
+            Snapshot { container: container.clone(), state, log: paths.log(), bundle: paths.bundle.clone() };
+        let (state, _) = watch::channel(snapshot);
+        Self {
+            engine: engine.clone(),
+            container,
+            paths,
+            summary,
+            endpoint: None,
+            monitor: None,
+            leaving: None,
+            override_phase: None,
+            state,
+        }
+    }
+
+    /// Starts the task and makes the container known.
+    pub(crate) fn spawn(self) -> Handle {
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        let handle = Handle { container: self.container.clone(), commands, state: self.state.subscribe() };
+        self.publish();
+        self.engine.containers().insert(handle.clone());
+        tokio::spawn(self.live(receiver));
+        handle
+    }
+
+    async fn live(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            tokio::select! {
+                biased;
+                entry = next_entry(&mut self.monitor) => match entry {
+                    Some(entry) => self.take_in(&entry).await,
+                    None => self.monitor_ended().await,
+                },
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => return,
+                },
+            }
+            if self.override_phase == Some(Phase::Removing) {
+                return;
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Monitor(reply) => answer(reply, self.monitor().await),
+            Command::Running(reply) => {
+                let connection = self.monitor.as_ref().filter(|_| self.phase().is_active());
+                answer(reply, connection.map(|m| m.connection.clone()));
+            }
+            Command::Start(reply) => {
+                let result = self.start().await;
+                answer(reply, result);
+            }
+            Command::Remove { force, name, done } => {
+                let result = remove::by_user(self, force, &name).await;
+                answer(done, result);
+            }
+        }
+    }
+
+    /// The connection to the monitor; launches one where there is none.
+    pub(crate) async fn monitor(&mut self) -> Result<Connection> {
+        if let Some(monitor) = &self.monitor {
+            return Ok(monitor.connection.clone());
+        }
+        if let Some(leaving) = self.leaving.take() {
+            let _it_only_logs = leaving.await;
+        }
+        let monitor = super::bundle::launch(self).await?;
+        let connection = monitor.connection.clone();
+        self.monitor = Some(monitor);
+        Ok(connection)
+    }
+
+    async fn start(&mut self) -> Result<()> {
+        use super::phase::{Verdict, Wish, allow};
+        let name = self.container.name.clone();
+        match allow(self.phase(), Wish::Start) {
+            Verdict::Go => Start::run(self).await,
+            Verdict::Already => Err(Error::AlreadyStarted(name)),
+            Verdict::Paused => Err(Error::StartPaused),
+            _ => Err(Error::Removing(name)),
+        }
+    }
+
+    /// Folds an entry in, and does what its event asks for.
+    pub(crate) async fn take_in(&mut self, entry: &Entry) {
+        if entry.seq <= self.summary.seq {
+            return;
+        }
+        self.summary.apply(entry);
+        if matches!(entry.event, Event::Exited(_) | Event::StartFailed { .. } | Event::MonitorLost) {
+            self.over().await;
+        } else {
+            self.publish();
+        }
+    }
+
+    /// Process 1 has ended for good, or never came to be: what was lent is given back, first of all.
+    pub(crate) async fn over(&mut self) {
+        sandbox::release(self).await;
+        self.publish();
+        self.after_the_end().await;
+    }
+
+    /// `--rm`, or let the monitor go.
+    async fn after_the_end(&mut self) {
+        if self.container.config.host.auto_remove {
+            if let Err(e) = remove::when_over(self).await {
+                tracing::error!(container = self.container.id.short(), "removal after the end failed: {e}");
+            }
+        } else if let Some(monitor) = self.monitor.take() {
+            self.leaving = Some(tokio::spawn(let_go(monitor, self.paths.bundle.clone())));
+        }
+    }
+
+    /// The monitor is gone. Did it say why?
+    async fn monitor_ended(&mut self) {
+        self.monitor = None;
+        super::bundle::catch_up(self).await;
+    }
+
+    /// After a daemon's start: connects to the monitor if there is one, or sees to what became of the container.
+    pub(crate) async fn reconnect(&mut self) {
+        match super::bundle::connect(self).await {
+            Ok(monitor) => {
+                self.monitor = Some(monitor);
+                if !self.phase().is_active() {
+                    super::bundle::undo_half_a_start(self).await;
+                }
+            }
+            Err(e) => {
+                tracing::debug!(container = self.container.id.short(), "it has no monitor: {e:?}");
+                super::bundle::catch_up(self).await;
+            }
+        }
+        // It may have ended while there was no daemon that gave back what was lent to it.
+        if self.summary.exit.is_some() && !self.phase().is_active() && self.override_phase.is_none() {
+            self.over().await;
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.override_phase.unwrap_or_else(|| Phase::of(&self.summary))
+    }
+
+    /// Shows the state to those who look.
+    pub(crate) fn publish(&self) {
+        let state =
+            State { phase: self.phase(), summary: self.summary.clone(), endpoint: self.endpoint.clone() };
+        self.state.send_modify(|snapshot| snapshot.state = state);
+    }
+}
+
+async fn next_entry(monitor: &mut Option<Monitor>) -> Option<Entry> {
+    match monitor {
+        Some(monitor) => monitor.entries.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells a monitor that it is not needed any more, and waits until it has released what it had. It may go on to serve its
+/// last clients, for which it needs no files.
+async fn let_go(monitor: Monitor, bundle: PathBuf) {
+    let _it_may_be_gone_already = monitor.connection.call_and_wait(Request::Quit).await;
+    super::bundle::remove_files(&bundle).await;
+}
+
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    let _the_caller_went_away = reply.send(value);
+}

@@ -1,0 +1,95 @@
+//! Containers: an immutable record each, and one task that owns what changes.
+
+mod attach;
+mod bundle;
+mod capability;
+mod config;
+mod create;
+mod driver;
+mod exec;
+mod inspect;
+mod kill;
+mod logs;
+mod name;
+mod oci;
+mod phase;
+mod registry;
+mod remove;
+mod resize;
+mod seccomp;
+mod start;
+mod stop;
+mod user;
+mod wait;
+
+pub use attach::{AttachRequest, attach};
+pub use config::{
+    Attach, Bind, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
+};
+pub use create::{Created, create};
+pub use exec::{
+    ExecRequest, ExecSnapshot, ExecStart, ExecStarted, exec_create, exec_inspect, exec_resize, exec_start,
+};
+pub use inspect::{inspect, list};
+pub use kill::kill;
+pub use logs::{Logs, logs};
+pub use phase::{Phase, State};
+pub use remove::{Removal, remove};
+pub use resize::resize;
+pub use start::start;
+pub use stop::stop;
+pub use wait::{Waiting, wait};
+
+pub(crate) use driver::{Driver, Handle};
+pub(crate) use oci::hostname;
+pub(crate) use registry::Registry;
+pub(crate) use seccomp::{Host as SeccompHost, parse_kernel};
+
+pub use sampan_network::{Ipv4Net, Mac, PortMapping, Protocol};
+use sampan_spec::{ContainerId, Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+/// A container's record. Nothing in it changes. Format break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name, without a slash.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The image it was made from.
+    pub image: Digest,
+    /// What it is.
+    pub config: Config,
+}
+
+/// A container's place in a network while it runs. Written to the exec-root: format break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its id, 64 hexadecimal digits.
+    pub id: String,
+    /// The bridge's name.
+    pub bridge: String,
+    /// Its address with the subnet's prefix length.
+    pub address: Ipv4Net,
+    /// The bridge's address.
+    pub gateway: Ipv4Addr,
+    /// Its ports on the host.
+    pub ports: Vec<PortMapping>,
+}
+
+/// A container at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its record.
+    pub container: std::sync::Arc<Container>,
+    /// What is so of it.
+    pub state: State,
+    /// Its log file.
+    pub log: PathBuf,
+    /// Its hosts, hostname and resolv.conf are here.
+    pub bundle: PathBuf,
+}

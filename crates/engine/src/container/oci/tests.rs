@@ -1,0 +1,82 @@
+//! The configuration as a whole, held by a snapshot, and its smaller functions by tables.
+
+use super::*;
+
+#[test]
+fn variables_are_replaced_appended_and_removed() {
+    let base = || vec!["A=1".to_owned(), "B=2".to_owned()];
+    let check = |changes: &[&str], want: &[&str]| {
+        let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(replace_variables(base(), &changes), want, "{changes:?}");
+    };
+    check(&[], &["A=1", "B=2"]);
+    check(&["B=3", "C=4"], &["A=1", "B=3", "C=4"]);
+    check(&["A", "X"], &["B=2"]);
+    check(&["A="], &["A=", "B=2"]);
+}
+
+#[test]
+fn swap_is_twice_the_memory() {
+    let limits = |memory, memory_swap| Resources { memory, memory_swap, ..Resources::default() };
+    assert_eq!(swap(&limits(Some(64), None)), Some(128));
+    assert_eq!(swap(&limits(Some(64), Some(-1))), Some(-1));
+    assert_eq!(swap(&limits(None, None)), None);
+}
+
+/// Without what is long and tested elsewhere, and with sets in order.
+fn readable(spec: &Spec) -> String {
+    let mut value = serde_json::to_value(spec).unwrap();
+    value["linux"].as_object_mut().unwrap().remove("seccomp");
+    for set in value["process"]["capabilities"].as_object_mut().unwrap().values_mut() {
+        let list = set.as_array_mut().unwrap();
+        list.sort_by_key(|capability| capability.as_str().unwrap().to_owned());
+    }
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+fn container(config: super::super::Config) -> Container {
+    Container {
+        id: sampan_spec::ContainerId::from_bytes([0xab; 32]),
+        name: "web".into(),
+        created: sampan_spec::Timestamp::UNIX_EPOCH,
+        image: sampan_spec::Digest::from_sha256([1; 32]),
+        config,
+    }
+}
+
+fn build_for(config: super::super::Config) -> Spec {
+    let host =
+        Host { seccomp: seccomp::Host { architecture: "amd64", kernel: (6, 1) }, cgroups: "/sampan".into() };
+    let user = User { uid: 33, gid: 34, groups: vec![44], home: "/var/www".into() };
+    build(&Context {
+        user: &user,
+        container: &container(config),
+        host: &host,
+        bundle: Path::new("/run/sampan/containers/x"),
+    })
+}
+
+#[test]
+fn the_whole_configuration() {
+    let bind = Bind { source: "/srv".into(), destination: "/data".into(), options: vec!["ro".into()] };
+    let resources =
+        Resources { memory: Some(64 << 20), memory_swap: None, nano_cpus: Some(500_000_000), pids: Some(10) };
+    let config = super::super::Config {
+        cmd: Some(vec!["sh".into(), "-c".into(), "true".into()]),
+        env: vec!["A=1".into()],
+        user: "www-data".into(),
+        host: super::super::HostConfig { binds: vec![bind], resources, ..Default::default() },
+        ..Default::default()
+    };
+    insta::assert_snapshot!(readable(&build_for(config)));
+}
+
+#[test]
+fn the_hosts_network_is_shared_and_left_alone() {
+    let host = super::super::HostConfig { network: NetworkMode::Host, ..Default::default() };
+    let spec = build_for(super::super::Config { cmd: Some(vec!["true".into()]), host, ..Default::default() });
+    let linux = spec.linux().as_ref().unwrap();
+    assert!(linux.sysctl().is_none());
+    let kinds: Vec<_> = linux.namespaces().iter().flatten().map(LinuxNamespace::typ).collect();
+    assert!(!kinds.contains(&LinuxNamespaceType::Network) && kinds.contains(&LinuxNamespaceType::Pid));
+}

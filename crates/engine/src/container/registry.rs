@@ -1,0 +1,72 @@
+//! All containers by id and by name.
+
+use super::Handle;
+use crate::{Error, Result};
+use sampan_spec::ContainerId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Who is there. A name is taken before its container is, and given back before its container's files are gone.
+#[derive(Default)]
+pub(crate) struct Registry(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    containers: BTreeMap<ContainerId, Handle>,
+    names: HashMap<String, ContainerId>,
+}
+
+impl Registry {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a name for a container.
+    pub(crate) fn take_name(&self, name: &str, id: &ContainerId) -> Result<()> {
+        let mut tables = self.tables();
+        if let Some(owner) = tables.names.get(name) {
+            return Err(Error::NameTaken { name: name.to_owned(), id: owner.to_string() });
+        }
+        tables.names.insert(name.to_owned(), id.clone());
+        Ok(())
+    }
+
+    /// Gives a name back.
+    pub(crate) fn free_name(&self, name: &str) {
+        self.tables().names.remove(name);
+    }
+
+    pub(crate) fn insert(&self, handle: Handle) {
+        self.tables().containers.insert(handle.id().clone(), handle);
+    }
+
+    pub(crate) fn remove(&self, id: &ContainerId) {
+        self.tables().containers.remove(id);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Handle> {
+        self.tables().containers.values().cloned().collect()
+    }
+
+    /// The container that a user means: by name, whole id, or the beginning of an id that fits only one.
+    pub(crate) fn resolve(&self, text: &str) -> Result<Handle> {
+        let tables = self.tables();
+        let name = text.strip_prefix('/').unwrap_or(text);
+        let missing = || Error::NoSuchContainer(text.to_owned());
+        if let Ok(id) = text.parse::<ContainerId>() {
+            return tables.containers.get(&id).cloned().ok_or_else(missing);
+        }
+        if let Some(id) = tables.names.get(name) {
+            return tables.containers.get(id).cloned().ok_or_else(missing);
+        }
+        if text.is_empty() {
+            return Err(missing());
+        }
+        let mut fits = tables.containers.iter().filter(|(id, _)| id.as_str().starts_with(text));
+        match (fits.next(), fits.next()) {
+            (Some((_, handle)), None) => Ok(handle.clone()),
+            (Some(_), Some(_)) => Err(Error::AmbiguousContainer(text.to_owned())),
+            (None, _) => Err(missing()),
+        }
+    }
+}

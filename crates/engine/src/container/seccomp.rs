@@ -1,0 +1,167 @@
+//! Docker's default system call filter, as an OCI configuration for given capabilities on this host.
+//!
+//! `seccomp.json` beside this file holds the rules as data; a rule may ask for capabilities, architectures or a kernel.
+
+use sampan_spec::oci::{
+    Arch, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompBuilder, LinuxSyscall,
+    LinuxSyscallBuilder,
+};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    default_action: LinuxSeccompAction,
+    default_errno_ret: u32,
+    arch_map: Vec<ArchMap>,
+    syscalls: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ArchMap {
+    architecture: Arch,
+    sub_architectures: Option<Vec<Arch>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    names: Vec<String>,
+    action: LinuxSeccompAction,
+    errno_ret: Option<u32>,
+    #[serde(default)]
+    args: Vec<LinuxSeccompArg>,
+    #[serde(default)]
+    includes: Filter,
+    #[serde(default)]
+    excludes: Filter,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(default)]
+    caps: Vec<String>,
+    #[serde(default)]
+    arches: Vec<String>,
+    min_kernel: Option<String>,
+}
+
+static PROFILE: LazyLock<Option<Profile>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("seccomp.json")).ok());
+
+/// The default filter for a process with these capabilities.
+pub(crate) fn default_profile(capabilities: &HashSet<Capability>, host: &Host) -> Option<LinuxSeccomp> {
+    let profile = PROFILE.as_ref()?;
+    let held: BTreeSet<String> = capabilities.iter().map(|c| super::capability::name(*c)).collect();
+    let applies = |rule: &&Rule| rule.includes.holds(&held, host) && !rule.excludes.hits(&held, host);
+    let syscalls: Vec<LinuxSyscall> =
+        profile.syscalls.iter().filter(applies).filter_map(Rule::to_oci).collect();
+    LinuxSeccompBuilder::default()
+        .default_action(profile.default_action)
+        .default_errno_ret(profile.default_errno_ret)
+        .architectures(profile.architectures(host))
+        .syscalls(syscalls)
+        .build()
+        .ok()
+}
+
+/// What the rules ask of a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// In Go's terms: `amd64`.
+    pub(crate) architecture: &'static str,
+    /// Major and minor number of the kernel.
+    pub(crate) kernel: (u32, u32),
+}
+
+impl Profile {
+    fn architectures(&self, host: &Host) -> Vec<Arch> {
+        let native = match host.architecture {
+            "amd64" => Arch::ScmpArchX86_64,
+            "arm64" => Arch::ScmpArchAarch64,
+            "riscv64" => Arch::ScmpArchRiscv64,
+            _ => return Vec::new(),
+        };
+        let map = self.arch_map.iter().find(|map| map.architecture == native);
+        let others = map.and_then(|map| map.sub_architectures.clone()).unwrap_or_default();
+        std::iter::once(native).chain(others).collect()
+    }
+}
+
+impl Rule {
+    fn to_oci(&self) -> Option<LinuxSyscall> {
+        let builder = LinuxSyscallBuilder::default().names(self.names.clone()).action(self.action);
+        let builder = if self.args.is_empty() { builder } else { builder.args(self.args.clone()) };
+        match self.errno_ret {
+            Some(errno) => builder.errno_ret(errno),
+            None => builder,
+        }
+        .build()
+        .ok()
+    }
+}
+
+impl Filter {
+    /// All of its conditions hold.
+    fn holds(&self, held: &BTreeSet<String>, host: &Host) -> bool {
+        let kernel = self.min_kernel.as_deref().and_then(parse_kernel);
+        self.caps.iter().all(|c| held.contains(c))
+            && (self.arches.is_empty() || self.arches.iter().any(|a| a == host.architecture))
+            && kernel.is_none_or(|min| host.kernel >= min)
+    }
+
+    /// Any of its conditions holds.
+    fn hits(&self, held: &BTreeSet<String>, host: &Host) -> bool {
+        let kernel = self.min_kernel.as_deref().and_then(parse_kernel);
+        self.caps.iter().any(|c| held.contains(c))
+            || self.arches.iter().any(|a| a == host.architecture)
+            || kernel.is_some_and(|min| host.kernel >= min)
+    }
+}
+
+/// The first two numbers of a kernel's release: `6.1.0-56-cloud-amd64`.
+pub(crate) fn parse_kernel(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action_of(profile: &LinuxSeccomp, name: &str) -> Vec<LinuxSeccompAction> {
+        let rules = profile.syscalls().iter().flatten();
+        rules.filter(|rule| rule.names().iter().any(|n| n == name)).map(LinuxSyscall::action).collect()
+    }
+
+    #[test]
+    fn rules_depend_on_capabilities_and_host() {
+        let host = Host { architecture: "amd64", kernel: (6, 1) };
+        let default = super::super::capability::resolve(&[], &[]).unwrap();
+        let profile = default_profile(&default, &host).unwrap();
+        assert!(profile.architectures().as_ref().unwrap().contains(&Arch::ScmpArchX86));
+        assert_eq!(action_of(&profile, "read"), [LinuxSeccompAction::ScmpActAllow]);
+        assert_eq!(action_of(&profile, "mount"), []);
+        assert_eq!(action_of(&profile, "clone3"), [LinuxSeccompAction::ScmpActErrno]);
+        assert_eq!(action_of(&profile, "arch_prctl").len(), 1);
+        assert_eq!(action_of(&profile, "ptrace").len(), 1);
+        let admin = super::super::capability::resolve(&["SYS_ADMIN".into()], &[]).unwrap();
+        let profile = default_profile(&admin, &host).unwrap();
+        assert_eq!(action_of(&profile, "mount"), [LinuxSeccompAction::ScmpActAllow]);
+        let old = Host { architecture: "arm64", kernel: (4, 4) };
+        let profile = default_profile(&default, &old).unwrap();
+        assert_eq!(action_of(&profile, "ptrace"), []);
+        assert_eq!(action_of(&profile, "arch_prctl"), []);
+    }
+
+    #[test]
+    fn kernels() {
+        assert_eq!(parse_kernel("6.1.0-56-cloud-amd64"), Some((6, 1)));
+        assert_eq!(parse_kernel("5.14"), Some((5, 14)));
+        assert_eq!(parse_kernel("x"), None);
+    }
+}

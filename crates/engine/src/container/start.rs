@@ -1,0 +1,143 @@
+//! `start`: from a record to a running process 1.
+
+use super::Endpoint;
+use super::driver::{Command, Driver};
+use crate::engine::Engine;
+use crate::monitor::{CallError, Connection, Prepared};
+use crate::steps::{Doing, Step, nothing, run, step};
+use crate::{Error, Result, sandbox};
+use sampan_spec::journal::{Event, Failure};
+use sampan_spec::monitor::Request;
+
+/// Starts a container.
+///
+/// # Errors
+/// When there is none, it runs already (kind `NotModified`), or a step fails; then nothing of the attempt stays but the
+/// error in its state.
+pub async fn start(engine: &Engine, name: &str) -> Result<()> {
+    engine.containers().resolve(name)?.ask(Command::Start).await?
+}
+
+/// What the steps need and make.
+pub(crate) struct Start<'d> {
+    driver: &'d mut Driver,
+    connection: Option<Connection>,
+    prepared: Option<Prepared>,
+    endpoint: Option<Endpoint>,
+    reported: bool,
+}
+
+impl<'d> Start<'d> {
+    const STEPS: [Step<Self>; 5] = [
+        step("monitor", launch_monitor, end_monitor),
+        step("address", reserve_address, release_address),
+        step("prepare", prepare_process, nothing),
+        step("network", attach_endpoint, detach_endpoint),
+        step("go", let_process_run, nothing),
+    ];
+
+    /// Takes the steps. A failure that the monitor did not write down is written down here.
+    pub(crate) async fn run(driver: &'d mut Driver) -> Result<()> {
+        let mut start = Start { driver, connection: None, prepared: None, endpoint: None, reported: false };
+        let result = run("start", &Self::STEPS, &mut start).await;
+        let Start { driver, reported, .. } = start;
+        if let Err(error) = &result {
+            if !reported {
+                let failure = Failure { stage: "engine".into(), errno: 0, message: error.to_string() };
+                super::bundle::write_entry(driver, Event::StartFailed { failure }).await;
+            }
+            driver.over().await;
+        }
+        result
+    }
+}
+
+fn launch_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        start.connection = Some(start.driver.monitor().await?);
+        Ok(())
+    })
+}
+
+/// Its mounts, cgroup, name spaces and process 1 go with it, and so do the clients that waited for the start.
+fn end_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        super::bundle::end_monitor(start.driver).await;
+    })
+}
+
+fn reserve_address<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        start.endpoint = sandbox::reserve(start.driver).await?;
+        Ok(())
+    })
+}
+
+fn release_address<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        sandbox::give_back(start.driver, start.endpoint.take()).await;
+    })
+}
+
+fn prepare_process<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let prepared = connection(start)?.prepare().await;
+        start.prepared = Some(prepared.map_err(|e| start.failed(e))?);
+        Ok(())
+    })
+}
+
+fn attach_endpoint<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let network = start.prepared.as_mut().and_then(|p| p.network.take());
+        if let (Some(endpoint), Some((name_space, route))) = (&start.endpoint, network) {
+            sandbox::attach(start.driver, endpoint, name_space, route).await?;
+        }
+        Ok(())
+    })
+}
+
+fn detach_endpoint<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        if let Some(endpoint) = &start.endpoint {
+            sandbox::detach(start.driver, endpoint).await;
+        }
+    })
+}
+
+fn let_process_run<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        start.driver.endpoint = start.endpoint.clone();
+        let answer = connection(start)?.call(Request::Start).await;
+        if let Err(error) = answer {
+            start.driver.endpoint = None;
+            return Err(start.failed(error));
+        }
+        start.see_it_run().await;
+        Ok(())
+    })
+}
+
+fn connection(start: &Start<'_>) -> Result<Connection> {
+    start.connection.clone().ok_or(Error::Stopping)
+}
+
+impl Start<'_> {
+    /// Takes entries in up to the one that says that process 1 runs, so that an inspect after the answer shows it.
+    async fn see_it_run(&mut self) {
+        while let Some(monitor) = &mut self.driver.monitor
+            && let Some(entry) = monitor.entries.recv().await
+        {
+            self.driver.take_in(&entry).await;
+            if matches!(entry.event, Event::Started { .. } | Event::Exited(_)) {
+                return;
+            }
+        }
+    }
+
+    /// The engine's error for a failed call; one that the monitor reported stands in the journal already.
+    fn failed(&mut self, error: CallError) -> Error {
+        self.reported = error.failure().is_some();
+        error.about(&self.driver.container.id, &self.driver.container.name)
+    }
+}

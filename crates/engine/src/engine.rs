@@ -1,0 +1,177 @@
+//! The engine as a value: what all verbs share.
+
+use crate::blocking::blocking;
+use crate::container::{Container, Registry};
+use crate::host::Host;
+use crate::paths::Paths;
+use crate::recover;
+use crate::runtime::Runtime;
+use crate::sandbox::Network;
+use crate::{Error, Result};
+use sampan_spec::Digest;
+use sampan_store::records::Directory;
+use sampan_store::{Store, builtin};
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The bridge of an engine that was told nothing else. Another name sets an engine apart from others on its host.
+const DEFAULT_BRIDGE: &str = "sampan0";
+
+/// How to open an engine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where everything is kept.
+    pub data_root: PathBuf,
+    /// Where what does not outlive a boot is kept.
+    pub exec_root: PathBuf,
+    /// The bridge's name.
+    pub bridge: String,
+    /// The bridge's address with the subnet's prefix length; `None`: the first free of the default ones.
+    pub bip: Option<String>,
+    /// The program `sampan-runtime`.
+    pub runtime: PathBuf,
+    /// The program of the built-in image.
+    pub hello: &'static [u8],
+}
+
+/// An open engine. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    paths: Paths,
+    host: Host,
+    store: Arc<Store>,
+    records: Records,
+    runtime: Arc<Runtime>,
+    network: Arc<Network>,
+    containers: Registry,
+    /// Images of which containers are being made, and how many.
+    wanted: Mutex<HashMap<Digest, usize>>,
+}
+
+/// Where containers' records are: on disk, and in the exec-root for those that remove themselves.
+pub(crate) struct Records {
+    pub(crate) lasting: Directory<Container>,
+    pub(crate) passing: Directory<Container>,
+}
+
+impl Engine {
+    /// Opens the data-root, finds the containers that are there, and finishes or undoes what was cut short. The caller
+    /// holds the data-root's lock.
+    ///
+    /// # Errors
+    /// When the data-root, the runtime program or the network cannot be used. One damaged object is no error: it is set
+    /// aside and reported.
+    pub async fn open(options: Options) -> Result<Self> {
+        let (engine, found) = blocking(move || Self::assemble(options)).await?;
+        engine.runtime().reap()?;
+        recover::all(&engine, found).await?;
+        Ok(engine)
+    }
+
+    fn assemble(options: Options) -> Result<(Self, recover::Found)> {
+        let paths = Paths { data_root: options.data_root.clone(), exec_root: options.exec_root.clone() };
+        let own_name = (options.bridge != DEFAULT_BRIDGE).then_some(options.bridge.as_str());
+        let host = Host::detect(own_name);
+        let store = Store::open(&options.data_root)?;
+        for damaged in store.damaged() {
+            tracing::warn!("set aside {}: {}", damaged.path.display(), damaged.reason);
+        }
+        builtin::ensure(&store, options.hello)?;
+        let (lasting, on_disk) = Directory::nested(&paths.homes(), crate::paths::RECORD)?;
+        let (passing, in_memory) = Directory::nested(&paths.bundles(), crate::paths::RECORD)?;
+        let runtime = Runtime::open(&options.runtime, &host, &paths)?;
+        let network = Network::open(&options)?;
+        let inner = Inner {
+            paths,
+            host,
+            store: Arc::new(store),
+            records: Records { lasting, passing },
+            runtime: Arc::new(runtime),
+            network: Arc::new(network),
+            containers: Registry::default(),
+            wanted: Mutex::default(),
+            options,
+        };
+        Ok((Self(Arc::new(inner)), recover::Found { on_disk, in_memory }))
+    }
+
+    /// How it was opened.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.0.paths
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.0.runtime
+    }
+
+    pub(crate) fn network(&self) -> &Arc<Network> {
+        &self.0.network
+    }
+
+    pub(crate) fn containers(&self) -> &Registry {
+        &self.0.containers
+    }
+
+    /// The record folder of a container.
+    pub(crate) fn records(&self, removes_itself: bool) -> &Directory<Container> {
+        if removes_itself { &self.0.records.passing } else { &self.0.records.lasting }
+    }
+
+    /// Keeps an image from being removed while a container is made of it.
+    pub(crate) fn want_image(&self, image: &Digest) -> Wanted {
+        *self.wanted().entry(image.clone()).or_default() += 1;
+        Wanted { engine: self.clone(), image: image.clone() }
+    }
+
+    /// Whether a container is being made of an image.
+    pub(crate) fn is_wanted(&self, image: &Digest) -> bool {
+        self.wanted().contains_key(image)
+    }
+
+    fn wanted(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, usize>> {
+        self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Engine::want_image`].
+pub(crate) struct Wanted {
+    engine: Engine,
+    image: Digest,
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        let mut wanted = self.engine.wanted();
+        if let Some(count) = wanted.get_mut(&self.image) {
+            *count -= 1;
+            if *count == 0 {
+                wanted.remove(&self.image);
+            }
+        }
+    }
+}
+
+/// Random bytes for ids and names.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::Host { what: "get random bytes".into(), source: io::Error::other(e) })?;
+    Ok(bytes)
+}

@@ -1,0 +1,199 @@
+//! What goes wrong in the engine, in the words that Docker's users know where Docker has some.
+
+use sampan_spec::ErrorKind;
+use sampan_spec::journal::Failure;
+use std::io;
+use std::path::PathBuf;
+
+/// The engine's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A verb failed. Display is the whole text for the user but the source; `kind` says what sort of failure it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No container has this name or id.
+    #[error("No such container: {0}")]
+    NoSuchContainer(String),
+    /// The prefix of an id fits more than one container.
+    #[error("multiple IDs found with provided prefix: {0}")]
+    AmbiguousContainer(String),
+    /// No exec process has this id.
+    #[error("No such exec instance: {0}")]
+    NoSuchExec(String),
+    /// The exec process was started before.
+    #[error("Error: Exec command {0} has already run")]
+    ExecAlreadyRan(String),
+    /// A name has characters that names cannot have.
+    #[error("Invalid container name ({0}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
+    BadName(String),
+    /// Another container has the name.
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) \
+         that container to be able to reuse that name."
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        id: String,
+    },
+    /// Neither user nor image say what to run.
+    #[error("no command specified")]
+    NoCommand,
+    /// An exec without a command.
+    #[error("No exec command specified")]
+    NoExecCommand,
+    /// A value in a request can never be right.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// Something is asked for that Sampan or this host does not have.
+    #[error("{0}")]
+    NotSupported(String),
+    /// It runs already.
+    #[error("container {0} is already running")]
+    AlreadyStarted(String),
+    /// It does not run already.
+    #[error("container {0} is not running")]
+    AlreadyStopped(String),
+    /// It does not run.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// A signal to a container that does not run.
+    #[error("cannot kill container: {name}: container {id} is not running")]
+    CannotKill {
+        /// As the caller named it.
+        name: String,
+        /// Its id.
+        id: String,
+    },
+    /// It is paused.
+    #[error("container {0} is paused, unpause the container before exec")]
+    Paused(String),
+    /// A paused container cannot be started.
+    #[error("cannot start a paused container, try unpause instead")]
+    StartPaused,
+    /// It waits to be started again.
+    #[error("Container {0} is restarting, wait until the container is running")]
+    Restarting(String),
+    /// It is being removed.
+    #[error("removal of container {0} is already in progress")]
+    Removing(String),
+    /// It runs, and its removal was not forced.
+    #[error(
+        "cannot remove container \"{name}\": container is running: stop the container before removing or force remove"
+    )]
+    RemoveRunning {
+        /// Its name with a slash.
+        name: String,
+    },
+    /// The image is used by a container.
+    #[error("conflict: {0}")]
+    ImageInUse(String),
+    /// The process could not be started.
+    #[error(
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: sampan-runtime create \
+         failed: unable to start container process: {0}: unknown"
+    )]
+    Start(String),
+    /// An exec process could not be started.
+    #[error("OCI runtime exec failed: exec failed: unable to start container process: {0}: unknown")]
+    ExecStart(String),
+    /// The container could not be joined to its network, or a published port is taken.
+    #[error("{0}")]
+    Endpoint(String),
+    /// The process has no terminal.
+    #[error("cannot resize a stopped container or one without a terminal: {0}")]
+    NoTerminal(String),
+    /// The container's monitor does not answer.
+    #[error(
+        "the monitor of container {id} does not answer ({reason}); if it hangs, `kill` and `rm -f` still work"
+    )]
+    Monitor {
+        /// The container.
+        id: String,
+        /// What came of it.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] sampan_store::Error),
+    /// A container's journal could not be read or written.
+    #[error(transparent)]
+    Journal(#[from] sampan_logs::journal::JournalError),
+    /// The network failed.
+    #[error("network: {0}")]
+    Network(#[from] sampan_network::Error),
+    /// A file operation failed.
+    #[error("{verb} {path}")]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// An operation on the host failed.
+    #[error("{what}")]
+    Host {
+        /// What was tried.
+        what: String,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// The engine is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// A step was told to fail by a test.
+    #[error("failed on purpose after step {0}")]
+    OnPurpose(String),
+}
+
+impl Error {
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchContainer(_) | Self::NoSuchExec(_) => ErrorKind::NotFound,
+            Self::AmbiguousContainer(_)
+            | Self::BadName(_)
+            | Self::NoCommand
+            | Self::NoExecCommand
+            | Self::Start(_)
+            | Self::ExecStart(_)
+            | Self::InvalidParameter(_) => ErrorKind::InvalidParameter,
+            Self::NameTaken { .. }
+            | Self::ExecAlreadyRan(_)
+            | Self::NotRunning(_)
+            | Self::CannotKill { .. }
+            | Self::Paused(_)
+            | Self::StartPaused
+            | Self::Restarting(_)
+            | Self::Removing(_)
+            | Self::RemoveRunning { .. }
+            | Self::NoTerminal(_)
+            | Self::ImageInUse(_) => ErrorKind::Conflict,
+            Self::AlreadyStarted(_) | Self::AlreadyStopped(_) => ErrorKind::NotModified,
+            Self::NotSupported(_) => ErrorKind::NotImplemented,
+            Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
+            Self::Store(e) => e.kind(),
+            Self::Network(e) => e.kind(),
+            Self::Endpoint(_)
+            | Self::Journal(_)
+            | Self::File { .. }
+            | Self::Host { .. }
+            | Self::OnPurpose(_) => ErrorKind::System,
+        }
+    }
+
+    /// A file operation failed.
+    pub(crate) fn file(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { verb, path, source }
+    }
+
+    /// A start failed as the container's child reported.
+    pub(crate) fn start(failure: Failure) -> Self {
+        Self::Start(failure.message)
+    }
+}

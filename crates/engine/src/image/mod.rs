@@ -1,0 +1,78 @@
+//! Images: the store's verbs, with what containers have to do with it.
+
+mod remove;
+
+pub use remove::{Removal, Removed, remove};
+pub use sampan_store::images::{Image, ImageLayer, ImageRecord};
+pub use sampan_store::import::{Imported, Request as ImportRequest};
+pub use sampan_store::load::Loaded;
+
+use crate::blocking::blocking;
+use crate::engine::Engine;
+use crate::{Error, Result};
+use sampan_spec::{Digest, Platform, Reference, Timestamp};
+use sampan_store::{images, import, load, names};
+use std::io::Read;
+
+/// The largest layer that is unpacked, in bytes: larger ones are taken for bombs.
+const LAYER_MAX: u64 = 1 << 40;
+
+/// All images, the newest first.
+pub async fn list(engine: &Engine) -> Vec<Image> {
+    let store = engine.store().clone();
+    blocking(move || Ok::<_, Error>(images::list(&store))).await.unwrap_or_default()
+}
+
+/// The image that a user means by a name, a digest or the beginning of an id.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub async fn find(engine: &Engine, typed: &str) -> Result<Image> {
+    let (store, typed) = (engine.store().clone(), typed.to_owned());
+    blocking(move || images::resolve(&store, &typed)).await
+}
+
+/// Loads all images of an archive (`docker save`, OCI layout).
+///
+/// # Errors
+/// When the archive is not right, or there is no space: nothing of it stays.
+pub async fn load(engine: &Engine, archive: impl Read + Send + 'static) -> Result<Vec<Loaded>> {
+    let store = engine.store().clone();
+    let options = load::Options { platform: Platform::host(), max_layer: LAYER_MAX };
+    blocking(move || load::load(&store, archive, &options, &|_| {})).await
+}
+
+/// Makes an image of a tar of files.
+///
+/// # Errors
+/// When the tar or a change is not right, or there is no space: nothing of it stays.
+pub async fn import(
+    engine: &Engine,
+    tar: impl Read + Send + 'static,
+    name: Option<Reference>,
+    changes: Vec<String>,
+    message: String,
+) -> Result<Imported> {
+    let store = engine.store().clone();
+    let request = ImportRequest {
+        name,
+        changes,
+        message,
+        platform: Platform::host(),
+        created: Timestamp::now(),
+        max_layer: LAYER_MAX,
+    };
+    blocking(move || import::import(&store, tar, &request)).await
+}
+
+/// Gives an image another name. Whoever had the name loses it.
+///
+/// # Errors
+/// When there is no such image.
+pub async fn tag(engine: &Engine, typed: &str, name: Reference) -> Result<()> {
+    let image = find(engine, typed).await?;
+    let store = engine.store().clone();
+    let id: Digest = image.record.id.clone();
+    blocking(move || names::tag(&store, &id, &name)).await?;
+    Ok(())
+}

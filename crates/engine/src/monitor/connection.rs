@@ -1,0 +1,293 @@
+//! One connection to a monitor: calls with their answers, and the journal as it grows.
+
+use crate::Error;
+use sampan_spec::ContainerId;
+use sampan_spec::journal::{Entry, Failure, Summary};
+use sampan_spec::monitor::{
+    Answer, BYTES_MAX, Call, FDS_MAX, FRAME_HEADER, JSON_MAX, Message, Refusal, Request, VERSION,
+    encode_frame, parse_header,
+};
+use sampan_sys::socket;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a monitor may take for what needs no waiting. It builds mounts on the way, so a busy disk counts in.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The journal's entries as they come; ends when the monitor does.
+pub(crate) type Entries = mpsc::UnboundedReceiver<Entry>;
+
+type Reply = (Result<Answer, Refusal>, Vec<OwnedFd>);
+
+/// A connection. Clones share it; it ends with the last clone and its reader.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    id: ContainerId,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    stream: UnixStream,
+    writing: tokio::sync::Mutex<()>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    last: u64,
+    ended: bool,
+    replies: HashMap<u64, oneshot::Sender<Reply>>,
+}
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The monitor would not.
+    Refused(Refusal),
+    /// The monitor ended, or its connection broke.
+    Gone(io::Error),
+    /// No answer in time.
+    Late,
+}
+
+/// Process 1 waits in its new name spaces.
+pub(crate) struct Prepared {
+    /// The network name space and a route socket in it, where the daemon is to configure one.
+    pub(crate) network: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Connection {
+    /// Connects, says hello, and subscribes to the journal behind `after`.
+    pub(crate) async fn open(
+        id: &ContainerId,
+        path: &Path,
+        after: u64,
+    ) -> Result<(Self, Summary, Entries), CallError> {
+        let stream = socket::connect_unix(path).map_err(CallError::Gone)?;
+        rustix::io::ioctl_fionbio(&stream, true).map_err(|e| CallError::Gone(e.into()))?;
+        let stream = UnixStream::from_std(stream.into()).map_err(CallError::Gone)?;
+        let shared = Shared { stream, writing: tokio::sync::Mutex::default(), waiting: Mutex::default() };
+        let connection = Self { id: id.clone(), shared: Arc::new(shared) };
+        let (sender, entries) = mpsc::unbounded_channel();
+        tokio::spawn(read_all(connection.shared.clone(), sender));
+        let summary = connection.hello().await?;
+        connection.call(Request::Subscribe { after }).await?;
+        Ok((connection, summary, entries))
+    }
+
+    /// Whose monitor it is.
+    pub(crate) fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    async fn hello(&self) -> Result<Summary, CallError> {
+        match self.call(Request::Hello { version: VERSION }).await? {
+            Answer::Hello { version: VERSION, summary, .. } => Ok(*summary),
+            answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Makes the sandbox and process 1.
+    pub(crate) async fn prepare(&self) -> Result<Prepared, CallError> {
+        let (answer, mut fds) = self.exchange(Request::Prepare, Vec::new(), None, Some(DEADLINE)).await?;
+        let Answer::Prepared { .. } = answer else { return Err(unexpected(&answer)) };
+        let route = fds.pop();
+        Ok(Prepared { network: fds.pop().zip(route) })
+    }
+
+    /// A call that needs no waiting.
+    pub(crate) async fn call(&self, request: Request) -> Result<Answer, CallError> {
+        Ok(self.exchange(request, Vec::new(), None, Some(DEADLINE)).await?.0)
+    }
+
+    /// A call that is answered when something has ended.
+    pub(crate) async fn call_and_wait(&self, request: Request) -> Result<Answer, CallError> {
+        Ok(self.exchange(request, Vec::new(), None, None).await?.0)
+    }
+
+    /// A call that hands over a client's socket and what it had sent already.
+    pub(crate) async fn hand_over(
+        &self,
+        request: Request,
+        early: Vec<u8>,
+        client: OwnedFd,
+    ) -> Result<Answer, CallError> {
+        Ok(self.exchange(request, early, Some(client), Some(DEADLINE)).await?.0)
+    }
+
+    async fn exchange(
+        &self,
+        request: Request,
+        bytes: Vec<u8>,
+        fd: Option<OwnedFd>,
+        deadline: Option<Duration>,
+    ) -> Result<(Answer, Vec<OwnedFd>), CallError> {
+        let (call, reply) = self.shared.expect().map_err(CallError::Gone)?;
+        let _forget = Forget { shared: &self.shared, call };
+        let json = serde_json::to_vec(&Call { call, request }).map_err(|e| CallError::Gone(e.into()))?;
+        let frame = encode_frame(&json, &bytes);
+        let exchange = async {
+            self.shared.send(&frame, fd.as_ref().map(AsFd::as_fd)).await.map_err(CallError::Gone)?;
+            reply.await.map_err(|_| CallError::Gone(io::ErrorKind::ConnectionReset.into()))
+        };
+        let (result, fds) = match deadline {
+            Some(limit) => tokio::time::timeout(limit, exchange).await.map_err(|_| CallError::Late)??,
+            None => exchange.await?,
+        };
+        Ok((result.map_err(CallError::Refused)?, fds))
+    }
+}
+
+/// Takes a call that nobody waits for any more out of the table.
+struct Forget<'a> {
+    shared: &'a Shared,
+    call: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting().replies.remove(&self.call);
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expect(&self) -> io::Result<(u64, oneshot::Receiver<Reply>)> {
+        let mut waiting = self.waiting();
+        if waiting.ended {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        waiting.last += 1;
+        let (sender, receiver) = oneshot::channel();
+        let call = waiting.last;
+        waiting.replies.insert(call, sender);
+        Ok((call, receiver))
+    }
+
+    async fn send(&self, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let _whole_frames = self.writing.lock().await;
+        let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
+        let mut sent = 0;
+        while sent < frame.len() {
+            let fds: &[BorrowedFd<'_>] = if sent == 0 { &fds } else { &[] };
+            let write = || socket::send_with_fds(&self.stream, &frame[sent..], fds);
+            sent += self.stream.async_io(Interest::WRITABLE, write).await?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, call: u64, reply: Reply) {
+        if let Some(sender) = self.waiting().replies.remove(&call) {
+            let _nobody_waits_any_more = sender.send(reply);
+        }
+    }
+}
+
+/// Reads messages until the monitor ends, then fails every call that still waits.
+async fn read_all(shared: Arc<Shared>, entries: mpsc::UnboundedSender<Entry>) {
+    let mut reader = Reader { shared: &shared, buffer: Vec::new(), fds: Vec::new() };
+    loop {
+        match reader.next().await {
+            Ok(Message::Answer { call, result }) => {
+                shared.deliver(call, (result, std::mem::take(&mut reader.fds)))
+            }
+            Ok(Message::Entry(entry)) => {
+                let _nobody_subscribed = entries.send(*entry);
+            }
+            Err(e) => {
+                tracing::debug!("a monitor's connection ended: {e}");
+                break;
+            }
+        }
+    }
+    let mut waiting = shared.waiting();
+    waiting.ended = true;
+    waiting.replies.clear();
+}
+
+struct Reader<'a> {
+    shared: &'a Shared,
+    buffer: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+impl Reader<'_> {
+    async fn next(&mut self) -> io::Result<Message> {
+        self.fill(FRAME_HEADER).await?;
+        let mut header = [0; FRAME_HEADER];
+        header.copy_from_slice(&self.buffer[..FRAME_HEADER]);
+        let (json, bytes) = parse_header(header);
+        if json > JSON_MAX || bytes > BYTES_MAX {
+            return Err(io::Error::other("a frame is too long"));
+        }
+        let end = FRAME_HEADER + json as usize;
+        let all = end + bytes as usize;
+        self.fill(all).await?;
+        let message = serde_json::from_slice(&self.buffer[FRAME_HEADER..end]);
+        self.buffer.drain(..all);
+        Ok(message?)
+    }
+
+    /// Reads until the buffer holds this much. Never reads beyond, so that descriptors stay with their frame.
+    async fn fill(&mut self, length: usize) -> io::Result<()> {
+        while self.buffer.len() < length {
+            let mut piece = vec![0; (length - self.buffer.len()).min(1 << 16)];
+            let read = || socket::recv_with_fds(&self.shared.stream, &mut piece, FDS_MAX);
+            let (count, fds) = self.shared.stream.async_io(Interest::READABLE, read).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.fds.extend(fds);
+            self.buffer.extend_from_slice(&piece[..count]);
+        }
+        Ok(())
+    }
+}
+
+fn unexpected(answer: &Answer) -> CallError {
+    CallError::Gone(io::Error::other(format!("unexpected answer {answer:?}")))
+}
+
+impl CallError {
+    /// Whether the monitor is not there any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone(_))
+    }
+
+    /// The failure to start a process, if it is that.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Refused(Refusal::Failed { failure }) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The engine's error for it, about a container that the caller named `name`.
+    pub(crate) fn about(self, id: &ContainerId, name: &str) -> Error {
+        let reason = match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::Failed { failure } => return Error::start(failure),
+                Refusal::NotRunning => return Error::NotRunning(id.to_string()),
+                Refusal::AlreadyStarted => return Error::AlreadyStarted(name.to_owned()),
+                Refusal::Paused => return Error::Paused(name.to_owned()),
+                Refusal::NoSuchExec => return Error::NoSuchExec(name.to_owned()),
+                Refusal::NoTerminal => return Error::NoTerminal(name.to_owned()),
+                Refusal::BadRequest { reason } => reason,
+                Refusal::System { message } => message,
+            },
+            Self::Gone(e) => e.to_string(),
+            Self::Late => format!("no answer in {} s", DEADLINE.as_secs()),
+        };
+        Error::Monitor { id: id.short().to_owned(), reason }
+    }
+}

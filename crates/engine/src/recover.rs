@@ -1,0 +1,93 @@
+//! At the daemon's start: what is there, and what was cut short.
+//!
+//! Whatever carries an id that no record claims is removed: folders, control groups, links, firewall elements. A container
+//! that runs is found again through its monitor's socket; one whose monitor died is ended; one with `--rm` that ended
+//! meanwhile is removed.
+
+use crate::blocking::blocking;
+use crate::container::{Container, Driver};
+use crate::engine::Engine;
+use crate::{Error, Result, sandbox};
+use sampan_logs::journal;
+use sampan_spec::ContainerId;
+use sampan_spec::journal::Summary;
+use sampan_store::records::Scan;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// What the record folders held.
+pub(crate) struct Found {
+    pub(crate) on_disk: Scan<Container>,
+    pub(crate) in_memory: Scan<Container>,
+}
+
+/// Brings all containers back, and sweeps.
+pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
+    for damaged in found.on_disk.damaged.iter().chain(&found.in_memory.damaged) {
+        tracing::warn!("set aside {}: {}", damaged.path.display(), damaged.reason);
+    }
+    let containers: Vec<Container> = found
+        .on_disk
+        .records
+        .into_iter()
+        .chain(found.in_memory.records)
+        .map(|(_, container)| container)
+        .collect();
+    let known: HashSet<ContainerId> = containers.iter().map(|container| container.id.clone()).collect();
+    let set_aside = found.on_disk.damaged.iter().chain(&found.in_memory.damaged);
+    let kept: HashSet<PathBuf> =
+        set_aside.filter_map(|damaged| damaged.path.parent().map(Path::to_owned)).collect();
+    sweep(engine, known, kept).await?;
+    for container in containers {
+        bring_back(engine, container).await;
+    }
+    Ok(())
+}
+
+/// Removes what no record claims. A folder whose record was damaged stays for its owner to look at.
+async fn sweep(engine: &Engine, known: HashSet<ContainerId>, kept: HashSet<PathBuf>) -> Result<()> {
+    let engine = engine.clone();
+    blocking(move || -> Result<()> {
+        for id in engine.runtime().cgroup_owners().iter().filter(|id| !known.contains(id)) {
+            tracing::info!(container = id.short(), "ending what a removed container left");
+            engine.runtime().kill_cgroup(id)?;
+        }
+        for folder in [engine.paths().homes(), engine.paths().bundles()] {
+            remove_unclaimed(&folder, &known, &kept)?;
+        }
+        engine.network().sweep(&known)
+    })
+    .await
+}
+
+fn remove_unclaimed(folder: &Path, known: &HashSet<ContainerId>, kept: &HashSet<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::file("read", folder))?.flatten() {
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok());
+        let path = entry.path();
+        if id.is_some_and(|id| !known.contains(&id)) && !kept.contains(&path) {
+            std::fs::remove_dir_all(&path).map_err(Error::file("remove", path))?;
+        }
+    }
+    Ok(())
+}
+
+/// One container's failure is its own: it is logged, and the engine goes on.
+async fn bring_back(engine: &Engine, container: Container) {
+    let id = container.id.clone();
+    if let Err(e) = engine.containers().take_name(&container.name, &id) {
+        tracing::error!(container = id.short(), "not brought back: {e}");
+        return;
+    }
+    let path = engine.paths().container(&id, container.config.host.auto_remove).journal();
+    let entries = blocking(move || journal::read(&path, 0)).await;
+    let summary = entries.as_ref().map(Summary::of).unwrap_or_else(|e| {
+        tracing::error!(container = id.short(), "its journal: {e}");
+        Summary::default()
+    });
+    let mut driver = Driver::new(engine, container, summary);
+    sandbox::restore(&mut driver).await;
+    driver.reconnect().await;
+    if driver.override_phase.is_none() {
+        driver.spawn();
+    }
+}

@@ -1,0 +1,239 @@
+//! A container's place in the network: reserved before its start, joined while its monitor mounts, given back first of all
+//! when it ends.
+
+mod names;
+
+pub(crate) use names::names_files;
+
+use crate::blocking::blocking;
+use crate::container::{Container, Driver, Endpoint, NetworkMode, PortBinding};
+use crate::engine::{Options, random};
+use crate::{Error, Result};
+use sampan_network::{
+    Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortRequest, Ports, attach as join, endpoint,
+    ensure_bridge, firewall,
+};
+use sampan_spec::{ContainerId, NetworkId};
+use std::collections::{BTreeSet, HashSet};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The engine's bridge, and who has which address and port of it.
+pub(crate) struct Network {
+    bridge: Bridge,
+    firewall: Firewall,
+    leases: Mutex<Leases>,
+}
+
+struct Leases {
+    addresses: Ipam,
+    ports: Ports,
+}
+
+impl Network {
+    /// Makes the bridge and the firewall's table, or finds them.
+    pub(crate) fn open(options: &Options) -> Result<Self> {
+        let gateway = options.bip.as_deref().map(parse_bip).transpose()?;
+        let bridge = ensure_bridge(&BridgeConfig { name: options.bridge.clone(), gateway })?;
+        let rules = firewall::Network {
+            bridge: bridge.name.clone(),
+            subnet: bridge.gateway.network(),
+            icc: true,
+            masquerade: true,
+        };
+        let firewall = Firewall { table: firewall::table_name(&bridge.name), networks: vec![rules] };
+        for obstacle in firewall::ensure(&firewall)? {
+            tracing::warn!("containers may not be reachable from other hosts: {obstacle:?}");
+        }
+        let leases = Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new() };
+        Ok(Self { bridge, firewall, leases: Mutex::new(leases) })
+    }
+
+    fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reserve(&self, container: &Container) -> Result<Endpoint> {
+        let id = NetworkId::from_bytes(random()?).to_string();
+        let requests = requests(container);
+        let mut leases = self.leases();
+        let address = leases.addresses.allocate()?;
+        let ports = leases.ports.reserve(&container.id, address.address(), &requests).map_err(|e| {
+            leases.addresses.release(address.address());
+            Error::Endpoint(e.on_endpoint(&container.name, &id))
+        })?;
+        Ok(Endpoint {
+            id,
+            bridge: self.bridge.name.clone(),
+            address,
+            gateway: self.bridge.gateway.address(),
+            ports,
+        })
+    }
+
+    fn release(&self, container: &ContainerId, address: Ipv4Addr) {
+        let mut leases = self.leases();
+        leases.addresses.release(address);
+        leases.ports.release(container);
+    }
+
+    fn attach(
+        &self,
+        container: &Container,
+        place: &Endpoint,
+        name_space: &OwnedFd,
+        route: &OwnedFd,
+    ) -> Result<()> {
+        let wanted = endpoint::Endpoint {
+            container: &container.id,
+            bridge: self.bridge.index,
+            netns: name_space.as_fd(),
+            netlink: route.as_fd(),
+            address: place.address,
+            gateway: place.gateway,
+            mac: place.mac(),
+        };
+        join(&wanted)?;
+        if place.ports.is_empty() {
+            return Ok(());
+        }
+        let published = firewall::publish(&self.firewall, &container.id, &place.ports);
+        published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))
+    }
+
+    /// Takes ports out of the firewall. The link goes with its name space.
+    fn detach(&self, container: &ContainerId, place: &Endpoint) -> Result<()> {
+        if place.ports.is_empty() {
+            Ok(())
+        } else {
+            Ok(firewall::unpublish(&self.firewall, container, &place.ports)?)
+        }
+    }
+
+    /// Removes what no known container claims.
+    pub(crate) fn sweep(&self, known: &HashSet<ContainerId>) -> Result<()> {
+        let known: BTreeSet<ContainerId> = known.iter().cloned().collect();
+        let gone = sampan_network::sweep(&self.firewall, &self.bridge.name, &known)?;
+        for id in gone {
+            tracing::info!(container = id.short(), "removed links and ports that a removed container left");
+        }
+        Ok(())
+    }
+}
+
+fn parse_bip(text: &str) -> Result<Ipv4Net> {
+    text.parse()
+        .map_err(|e| Error::InvalidParameter(format!("--bip: {e}; expected an address like 10.10.0.1/24")))
+}
+
+/// The ports that a container's configuration publishes.
+fn requests(container: &Container) -> Vec<PortRequest> {
+    let all = container.config.host.ports.iter();
+    let request = |port: &crate::container::Port, binding: &PortBinding| PortRequest {
+        proto: port.protocol,
+        host_ip: binding.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        host_ports: binding.ports.map(|(first, last)| first..=last),
+        container_port: port.number,
+    };
+    all.flat_map(|(port, bindings)| bindings.iter().map(move |binding| request(port, binding))).collect()
+}
+
+impl Endpoint {
+    /// Its hardware address.
+    pub fn mac(&self) -> Mac {
+        Mac::of(self.address.address())
+    }
+}
+
+/// Takes an address and ports for a container that has its own place on the bridge, and writes down which.
+pub(crate) async fn reserve(driver: &Driver) -> Result<Option<Endpoint>> {
+    if driver.container.config.host.network != NetworkMode::Bridge {
+        return Ok(None);
+    }
+    let (network, container) = (driver.engine.network().clone(), driver.container.clone());
+    let (file, hosts) = (driver.paths.endpoint(), driver.paths.names_file("hosts"));
+    blocking(move || {
+        let place = network.reserve(&container)?;
+        let written = serde_json::to_vec(&place)
+            .map_err(std::io::Error::from)
+            .and_then(|json| std::fs::write(&file, json))
+            .map_err(Error::file("write", file))
+            // In place: the file may be mounted already.
+            .and_then(|()| {
+                std::fs::write(&hosts, names::hosts(&container, Some(&place)))
+                    .map_err(Error::file("write", hosts))
+            });
+        match written {
+            Ok(()) => Ok(Some(place)),
+            Err(e) => {
+                network.release(&container.id, place.address.address());
+                Err(e)
+            }
+        }
+    })
+    .await
+}
+
+/// Undoes [`reserve`].
+pub(crate) async fn give_back(driver: &Driver, place: Option<Endpoint>) {
+    if let Some(place) = place {
+        driver.engine.network().release(&driver.container.id, place.address.address());
+        forget(driver).await;
+    }
+}
+
+/// Joins a container's network name space to the bridge, and publishes its ports.
+pub(crate) async fn attach(
+    driver: &Driver,
+    place: &Endpoint,
+    name_space: OwnedFd,
+    route: OwnedFd,
+) -> Result<()> {
+    let (network, container, place) =
+        (driver.engine.network().clone(), driver.container.clone(), place.clone());
+    blocking(move || network.attach(&container, &place, &name_space, &route)).await
+}
+
+/// Undoes [`attach`], as far as it does not go with the name space.
+pub(crate) async fn detach(driver: &Driver, place: &Endpoint) {
+    let (network, id, place) = (driver.engine.network().clone(), driver.container.id.clone(), place.clone());
+    if let Err(e) = blocking(move || network.detach(&id, &place)).await {
+        tracing::error!(container = driver.container.id.short(), "its ports could not be taken back: {e}");
+    }
+}
+
+/// A container has ended: gives its place back.
+pub(crate) async fn release(driver: &mut Driver) {
+    if let Some(place) = driver.endpoint.take() {
+        detach(driver, &place).await;
+        give_back(driver, Some(place)).await;
+    }
+}
+
+async fn forget(driver: &Driver) {
+    let file = driver.paths.endpoint();
+    let _with_the_bundle_at_the_latest =
+        blocking(move || std::fs::remove_file(&file).map_err(Error::file("remove", file))).await;
+}
+
+/// After a daemon's start: takes the place again that a container has.
+pub(crate) async fn restore(driver: &mut Driver) {
+    let (file, network, id) =
+        (driver.paths.endpoint(), driver.engine.network().clone(), driver.container.id.clone());
+    let read = move || -> Result<Option<Endpoint>> {
+        let Ok(json) = std::fs::read(&file) else { return Ok(None) };
+        let place: Endpoint =
+            serde_json::from_slice(&json).map_err(|e| Error::file("read", file)(e.into()))?;
+        let mut leases = network.leases();
+        leases.addresses.claim(place.address.address())?;
+        for foreign in leases.ports.adopt(&id, &place.ports) {
+            tracing::warn!(container = id.short(), "another program listens on its port {foreign}");
+        }
+        Ok(Some(place))
+    };
+    match blocking(read).await {
+        Ok(place) => driver.endpoint = place,
+        Err(e) => tracing::error!(container = driver.container.id.short(), "its place in the network: {e}"),
+    }
+}
