@@ -32,8 +32,6 @@ pub struct Options {
     pub bip: Option<String>,
     /// The program `sampan-runtime`.
     pub runtime: PathBuf,
-    /// The program of the built-in image.
-    pub hello: &'static [u8],
 }
 
 /// An open engine. Clones are the same engine.
@@ -81,7 +79,7 @@ impl Engine {
         for damaged in store.damaged() {
             tracing::warn!("set aside {}: {}", damaged.path.display(), damaged.reason);
         }
-        builtin::ensure(&store, options.hello)?;
+        builtin::ensure(&store, sampan_hello::PROGRAM)?;
         let (lasting, on_disk) = Directory::nested(&paths.homes(), crate::paths::RECORD)?;
         let (passing, in_memory) = Directory::nested(&paths.bundles(), crate::paths::RECORD)?;
         let runtime = Runtime::open(&options.runtime, &host, &paths)?;

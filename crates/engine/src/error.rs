@@ -22,7 +22,7 @@ pub enum Error {
     #[error("No such exec instance: {0}")]
     NoSuchExec(String),
     /// The exec process was started before.
-    #[error("Error: Exec command {0} has already run")]
+    #[error("exec command {0} has already run")]
     ExecAlreadyRan(String),
     /// A name has characters that names cannot have.
     #[error("Invalid container name ({0}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
@@ -68,7 +68,7 @@ pub enum Error {
         id: String,
     },
     /// It is paused.
-    #[error("container {0} is paused, unpause the container before exec")]
+    #[error("Container {0} is paused, unpause the container before exec")]
     Paused(String),
     /// A paused container cannot be started.
     #[error("cannot start a paused container, try unpause instead")]
@@ -121,6 +121,9 @@ pub enum Error {
     /// A container's journal could not be read or written.
     #[error(transparent)]
     Journal(#[from] sampan_logs::journal::JournalError),
+    /// A container's log could not be read.
+    #[error(transparent)]
+    Log(#[from] sampan_logs::json_file::LogError),
     /// The network failed.
     #[error("network: {0}")]
     Network(#[from] sampan_network::Error),
@@ -180,6 +183,7 @@ impl Error {
             Self::Network(e) => e.kind(),
             Self::Endpoint(_)
             | Self::Journal(_)
+            | Self::Log(_)
             | Self::File { .. }
             | Self::Host { .. }
             | Self::OnPurpose(_) => ErrorKind::System,

@@ -4,20 +4,41 @@ use super::driver::Command;
 use crate::engine::Engine;
 use crate::monitor::Handover;
 use crate::{Error, Result};
+use sampan_logs::json_file::{Reader, Reading};
+use sampan_spec::Timestamp;
 use sampan_spec::monitor::{LogQuery, Request};
+use sampan_spec::stream::Stream;
+use std::io;
 use std::path::PathBuf;
 
 /// Where a log comes from.
 pub enum Logs {
     /// The monitor sends it to the client as it grows.
     Handover(Handover),
-    /// Read this file with `sampan_logs` and the query.
-    File {
-        /// The json-file log. It may not exist (nothing was said yet).
-        path: PathBuf,
-        /// What to show.
-        query: LogQuery,
-    },
+    /// Read it here.
+    File(LogFile),
+}
+
+/// A container's log as it is now.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    query: LogQuery,
+}
+
+impl LogFile {
+    /// Gives every piece that was asked for to `each`, with its time and its line's end. Blocks.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or `each` fails. A log that does not exist is empty.
+    pub fn read(self, mut each: impl FnMut(Timestamp, Stream, &[u8]) -> io::Result<()>) -> Result<()> {
+        let failed = |source| Error::Host { what: "send the log".into(), source };
+        let mut reader = Reader::open(&self.path, self.query)?;
+        while let Reading::Line(line) = reader.next()? {
+            each(line.time, line.stream, line.text.as_bytes()).map_err(failed)?;
+        }
+        Ok(())
+    }
 }
 
 /// Finds a container's log. The second value says whether its streams are a terminal.
@@ -43,7 +64,7 @@ pub async fn logs(engine: &Engine, name: &str, query: LogQuery) -> Result<(Logs,
         Some(connection) => {
             Logs::Handover(Handover::new(connection, name, move |client| Request::Logs { client, query }))
         }
-        None => Logs::File { path: snapshot.log, query },
+        None => Logs::File(LogFile { path: snapshot.log, query }),
     };
     Ok((logs, config.tty))
 }

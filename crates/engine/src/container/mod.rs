@@ -32,7 +32,7 @@ pub use exec::{
 };
 pub use inspect::{inspect, list};
 pub use kill::kill;
-pub use logs::{Logs, logs};
+pub use logs::{LogFile, Logs, logs};
 pub use phase::{Phase, State};
 pub use remove::{Removal, remove};
 pub use resize::resize;
