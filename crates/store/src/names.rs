@@ -14,21 +14,14 @@ pub struct NameRecord {
     pub image: Digest,
 }
 
-/// Gives an image a name (by its tag, if it has a tag and a digest), which another image loses if it had it: its id is returned.
+/// Gives an image a name (by its tag, if it has a tag and a digest), which another image loses if it had it: its id is
+/// returned.
 ///
 /// # Errors
 /// [`Error::NoSuchImage`], or when the record cannot be written.
 pub fn tag(store: &Store, image: &Digest, name: &Reference) -> Result<Option<Digest>, Error> {
+    let name = plain(name);
     let _changes = store.changes();
-    tag_locked(store, image, name)
-}
-
-/// The same for one that holds the lock of changes.
-pub(crate) fn tag_locked(store: &Store, image: &Digest, name: &Reference) -> Result<Option<Digest>, Error> {
-    let mut name = name.clone();
-    if name.tag.is_some() {
-        name.digest = None;
-    }
     let former = {
         let index = store.index();
         if !index.images.contains_key(image) {
@@ -43,4 +36,13 @@ pub(crate) fn tag_locked(store: &Store, image: &Digest, name: &Reference) -> Res
     store.name_records.put(&name_key(&record.name), &record)?;
     store.index().names.insert(name, image.clone());
     Ok(former)
+}
+
+/// A name as it is kept: with a tag or a digest, not both.
+pub(crate) fn plain(name: &Reference) -> Reference {
+    let mut name = name.clone();
+    if name.tag.is_some() {
+        name.digest = None;
+    }
+    name
 }

@@ -141,8 +141,7 @@ impl<T: Serialize + DeserializeOwned> Directory<T> {
     fn write(&self, name: &str, value: &T, sync: Sync) -> Result<(), Error> {
         check_name(name)?;
         let path = self.file(name);
-        let bytes = serde_json::to_vec_pretty(value)
-            .map_err(|source| Error::Encode { path: path.clone(), source })?;
+        let bytes = encode(&path, value)?;
         if let Shape::Nested(_) = self.shape {
             let folder = self.path(name);
             if !folder.is_dir() {
@@ -169,6 +168,11 @@ impl<T: Serialize + DeserializeOwned> Directory<T> {
         }
         Ok(())
     }
+}
+
+/// The text of a record that goes to `path`.
+pub(crate) fn encode<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec_pretty(value).map_err(|source| Error::Encode { path: path.to_owned(), source })
 }
 
 /// The names in a folder, in order. Files that were not finished are removed on the way.

@@ -1,5 +1,8 @@
 //! The store from outside: images come, are found, named, listed and go, and nothing stays half-done.
 
+mod failures;
+mod overlay;
+
 use crate::load::Options;
 use crate::remove::InUse;
 use crate::testing::{Tar, docker_archive, gzip, tree_of};

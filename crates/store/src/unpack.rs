@@ -1,6 +1,7 @@
 //! Unpacking several layers at once: layers for an overlay do not depend on each other.
 
 use crate::commit::StagedLayer;
+use crate::records::encode;
 use crate::snapshots::{LayerRecord, RECORD};
 use crate::{Error, LayerError, extract};
 use sampan_spec::Digest;

@@ -29,6 +29,8 @@ pub(super) struct Place {
     left: u64,
     max: u64,
     size: u64,
+    /// Whether something was replaced: then `size` is too large.
+    replaced: bool,
     buffer: Vec<u8>,
 }
 
@@ -83,6 +85,7 @@ impl Place {
             left: max,
             max,
             size: 0,
+            replaced: false,
             buffer: vec![0; BUFFER],
         })
     }
@@ -108,8 +111,7 @@ impl Place {
             let path: &[u8] = if path.is_empty() { b"." } else { path };
             tree::set_time(self.tree.root(), path, *time)?;
         }
-        // What was replaced was counted too.
-        if self.kept_count > 0 { walk::size(&files(&self.layer)) } else { Ok(self.size) }
+        if self.replaced { walk::size(&files(&self.layer)) } else { Ok(self.size) }
     }
 
     fn place<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R, Recorder>) -> Result<(), Failure> {
@@ -284,6 +286,7 @@ impl Place {
     ) -> Result<(), Failure> {
         let (parent, base) = path.split();
         let kind = tree::kind(stat);
+        self.replaced = true;
         if !matches!(kind, FileType::Directory | FileType::RegularFile) {
             return Ok(rustix::fs::unlinkat(self.tree.folder(parent)?, base, AtFlags::empty())?);
         }
