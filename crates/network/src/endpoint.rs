@@ -1,12 +1,22 @@
 //! A container's end of the bridge: a veth pair with one end in the container's network name space.
+//!
+//! Two batches: one on the host makes the pair with the other end already in its place, one through the socket inside
+//! gives that its address and route. The host's end is called `sv` and ten digits of the container's id, and carries
+//! the whole id as its alias.
 
 use crate::{Error, Ipv4Net, Mac};
+use rustix::io::Errno;
 use sampan_spec::ContainerId;
+use sampan_sys::netlink::{self, Address, Family, Link, Messages, NewVeth, Socket};
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 
 /// The container's end of the pair is called so, as in Docker.
 pub const INTERFACE: &str = "eth0";
+
+/// How often a name that is still taken by the last run's dying link is tried again.
+const TRIES: usize = 3;
 
 /// A container's connection to a bridge.
 #[derive(Clone, Debug)]
@@ -22,28 +32,126 @@ pub struct Endpoint<'a> {
     /// The container's address with the subnet's prefix length.
     pub address: Ipv4Net,
     /// The default route's next hop.
-    pub gateway: std::net::Ipv4Addr,
+    pub gateway: Ipv4Addr,
     /// The hardware address, as a rule [`Mac::of`] the address.
     pub mac: Mac,
 }
 
 /// Connects the container: the pair of links, address, default route, all up. `lo` is the runtime's business.
+///
+/// A link of the same container that is left from an earlier run, whose name space is dying, is removed.
 pub fn attach(endpoint: &Endpoint<'_>) -> Result<(), Error> {
-    Err(Error::NoBridge { name: endpoint.bridge.to_string() })
+    let host = host_name(endpoint.container);
+    make_link(endpoint, &host).map_err(|source| Error::MakeLink {
+        host,
+        sandbox: INTERFACE.to_owned(),
+        source,
+    })?;
+    configure(endpoint).map_err(|source| Error::ConfigureLink {
+        link: INTERFACE.to_owned(),
+        address: endpoint.address,
+        source,
+    })
 }
 
 /// Takes a container off the bridge while it runs. Takes some 20 ms: never on the way of an end or a removal, where the
 /// links vanish with the name space. A container without a link is no error.
 pub fn detach(container: &ContainerId) -> Result<(), Error> {
-    Err(Error::NoBridge { name: container.to_string() })
+    delete(&open()?, &host_name(container))
 }
 
-/// The containers that have a link on `bridge`.
+/// The containers that have a link on `bridge`. A bridge that is not there has none.
 pub fn owners(bridge: &str) -> Result<BTreeSet<ContainerId>, Error> {
-    Err(Error::NoBridge { name: bridge.to_owned() })
+    Ok(ports(&open()?, bridge)?.into_iter().filter_map(|link| link.alias.parse().ok()).collect())
 }
 
 /// Removes the links on `bridge` whose container is not in `known`, and returns those containers.
 pub fn sweep(bridge: &str, known: &BTreeSet<ContainerId>) -> Result<BTreeSet<ContainerId>, Error> {
-    Ok(owners(bridge)?.difference(known).cloned().collect())
+    let socket = open()?;
+    let mut gone = BTreeSet::new();
+    for link in ports(&socket, bridge)? {
+        match link.alias.parse() {
+            Ok(id) if !known.contains(&id) => {
+                delete(&socket, &link.name)?;
+                gone.insert(id);
+            }
+            _ => {}
+        }
+    }
+    Ok(gone)
+}
+
+/// The name of the host's end of a container's pair.
+pub fn host_name(container: &ContainerId) -> String {
+    format!("sv{}", &container.as_str()[..10])
+}
+
+fn make_link(endpoint: &Endpoint<'_>, host: &str) -> Result<(), netlink::Error> {
+    let socket = Socket::open(Family::Route)?;
+    for _ in 1..TRIES {
+        match try_make_link(&socket, endpoint, host) {
+            Err(error) if error.errno() == Some(Errno::EXIST) => {
+                let mut batch = Messages::new();
+                netlink::delete_link(&mut batch, host);
+                // It may be gone by now.
+                socket.execute(&batch)?;
+            }
+            done => return done,
+        }
+    }
+    try_make_link(&socket, endpoint, host)
+}
+
+fn try_make_link(socket: &Socket, endpoint: &Endpoint<'_>, host: &str) -> Result<(), netlink::Error> {
+    let mut batch = Messages::new();
+    netlink::add_veth(
+        &mut batch,
+        &NewVeth {
+            name: host,
+            master: endpoint.bridge,
+            peer: INTERFACE,
+            peer_mac: endpoint.mac.0,
+            netns: endpoint.netns,
+        },
+    );
+    netlink::mark_bridge_port(&mut batch, host, endpoint.container.as_str());
+    socket.execute_all(&batch)
+}
+
+fn configure(endpoint: &Endpoint<'_>) -> Result<(), netlink::Error> {
+    let inside = Socket::borrowed(endpoint.netlink)?;
+    let link = netlink::link(&inside, INTERFACE)?.ok_or(Errno::NODEV)?;
+    let mut batch = Messages::new();
+    netlink::without_ipv6_address(&mut batch, INTERFACE);
+    netlink::add_address(
+        &mut batch,
+        &Address { link: link.index, address: endpoint.address.address(), prefix: endpoint.address.prefix() },
+    );
+    netlink::set_up(&mut batch, INTERFACE, None);
+    netlink::add_default_route(&mut batch, link.index, endpoint.gateway);
+    let results = inside.execute(&batch)?;
+    // The first is refused where there is no IPv6, and then not needed.
+    results.into_iter().skip(1).collect()
+}
+
+fn open() -> Result<Socket, Error> {
+    Socket::open(Family::Route).map_err(|source| Error::List { what: "links", source })
+}
+
+/// The bridge's ports that look like ours.
+fn ports(socket: &Socket, bridge: &str) -> Result<Vec<Link>, Error> {
+    let links = netlink::links(socket).map_err(|source| Error::List { what: "links", source })?;
+    let Some(index) = links.iter().find(|link| link.name == bridge).map(|link| link.index) else {
+        return Ok(Vec::new());
+    };
+    Ok(links.into_iter().filter(|link| link.master == Some(index) && link.name.starts_with("sv")).collect())
+}
+
+fn delete(socket: &Socket, name: &str) -> Result<(), Error> {
+    let mut batch = Messages::new();
+    netlink::delete_link(&mut batch, name);
+    match socket.execute_all(&batch) {
+        Err(error) if error.errno() == Some(Errno::NODEV) => Ok(()),
+        result => result.map_err(|source| Error::RemoveLink { link: name.to_owned(), source }),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Ipv4Net, PortMapping};
 use sampan_spec::ErrorKind;
+use sampan_sys::netlink;
 use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -73,7 +74,7 @@ pub enum Error {
         /// The name.
         name: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The bridge could not be removed.
     #[error("cannot remove bridge {name}")]
@@ -81,7 +82,7 @@ pub enum Error {
         /// The name.
         name: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The host's links, addresses or routes could not be listed.
     #[error("cannot list the host's {what}")]
@@ -89,12 +90,12 @@ pub enum Error {
         /// Of what.
         what: &'static str,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// A kernel setting could not be read or written.
-    #[error("cannot set {path}")]
+    #[error("cannot set /proc/sys/net/{path}")]
     Sysctl {
-        /// The file below `/proc/sys`.
+        /// The file below `/proc/sys/net`.
         path: String,
         /// Why.
         source: io::Error,
@@ -108,7 +109,7 @@ pub enum Error {
         /// The container's end.
         sandbox: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The container's end could not be configured.
     #[error("cannot configure {link} with {address} in the container")]
@@ -118,7 +119,7 @@ pub enum Error {
         /// Its address.
         address: Ipv4Net,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// A link could not be removed.
     #[error("cannot remove link {link}")]
@@ -126,7 +127,7 @@ pub enum Error {
         /// The link.
         link: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
 
     /// The table or one of its chains could not be set up.
@@ -135,7 +136,7 @@ pub enum Error {
         /// The table.
         table: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The table could not be read.
     #[error("cannot read the firewall table {table}")]
@@ -143,7 +144,7 @@ pub enum Error {
         /// The table.
         table: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The ports could not be published.
     #[error("cannot publish ports in the firewall table {table}")]
@@ -151,7 +152,7 @@ pub enum Error {
         /// The table.
         table: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// The ports could not be taken back.
     #[error("cannot remove published ports from the firewall table {table}")]
@@ -159,13 +160,13 @@ pub enum Error {
         /// The table.
         table: String,
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
     /// Changes of the firewall cannot be followed.
     #[error("cannot watch the firewall")]
     Watch {
         /// Why.
-        source: io::Error,
+        source: netlink::Error,
     },
 }
 

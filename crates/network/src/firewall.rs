@@ -1,10 +1,28 @@
 //! The firewall: one nf_tables table of our own with the rules of all bridges, where a published port is an element of
-//! a map.
+//! a map, with its container's id as the comment.
+//!
+//! Here are the table's contents as values and the ways to change them; the rules are in `ruleset`, what concerns the
+//! rest of the host (forwarding, other tables) is in `host`, and following their changes in `watch`.
+
+mod host;
+mod ruleset;
+mod watch;
+
+pub use host::Obstacle;
+pub use watch::watch;
 
 use crate::{Error, Ipv4Net, PortMapping};
+use ruleset::{ANY_ADDRESS, ONE_ADDRESS};
+use rustix::io::Errno;
 use sampan_spec::ContainerId;
+use sampan_sys::netlink::{self, Socket};
+use sampan_sys::nft::{self, Batch, Element, Family, Table};
 use std::collections::BTreeSet;
-use std::os::fd::BorrowedFd;
+use std::net::Ipv4Addr;
+
+/// The bit of a packet's mark that says "one of ours, let it pass". It is set on what our bridges may send and get, and
+/// looked at by the one rule that is put into a table which drops forwarded packets by policy.
+pub const MARK: u32 = 0x0800_0000;
 
 /// What the table is to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,45 +46,51 @@ pub struct Network {
     pub masquerade: bool,
 }
 
-/// Something of another owner that stops our packets and that cannot be opened from here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// A chain on the forward hook that drops by policy and refused our rule.
-    Chain {
-        /// Its table, with the family.
-        table: String,
-        /// Its name.
-        chain: String,
-        /// The errno of the refusal.
-        errno: i32,
-    },
-    /// firewalld runs: it owns its table and rejects what its zones do not know.
-    Firewalld,
-    /// The old iptables (not iptables-nft) has rules, whose policy is not seen from here.
-    LegacyIptables,
-}
-
-/// The table's name for a daemon with this bridge: `sampan` for the default one, so that daemons side by side do not
-/// share a table.
+/// The table's name for a daemon with this bridge: `sampan` for the default one; daemons side by side do not share.
 pub fn table_name(bridge: &str) -> String {
     if bridge == "sampan0" { "sampan".to_owned() } else { format!("sampan-{bridge}") }
 }
 
-/// Brings the table into shape, switches forwarding on, and opens what other tables close. Published ports are not
-/// touched; call [`publish`] for each running container if the table may have been lost.
+/// Brings the table into shape, switches forwarding on, and opens what other tables close. What could not be opened is
+/// returned, for the daemon to say. Published ports stay as they are; after a loss of the table [`publish`] those of
+/// each running container again.
 pub fn ensure(firewall: &Firewall) -> Result<Vec<Obstacle>, Error> {
-    Err(Error::NoBridge { name: firewall.table.clone() })
+    let failed = |source| Error::SetUpFirewall { table: firewall.table.clone(), source };
+    let socket = open().map_err(failed)?;
+    let guard = host::needs_guard(&socket, firewall)?;
+    commit_ruleset(&socket, firewall, guard).map_err(failed)?;
+    if guard {
+        host::refresh_neighbours(&socket, firewall)?;
+        host::switch_forwarding_on(firewall)?;
+    }
+    host::open_paths(&socket)
 }
 
-/// Removes the table and the rules in other tables.
-pub fn remove(table: &str) -> Result<(), Error> {
-    Err(Error::NoBridge { name: table.to_owned() })
+/// Removes the table. If no other of ours is left, the rules in others' tables go too, and forwarding is switched off
+/// if it was switched on here and nobody else seems to need it.
+pub fn remove(firewall: &Firewall) -> Result<(), Error> {
+    let failed = |source| Error::SetUpFirewall { table: firewall.table.clone(), source };
+    let socket = open().map_err(failed)?;
+    let guard = host::has_guard(&socket, firewall)?;
+    let mut batch = Batch::new();
+    let table = table(firewall);
+    batch.add_table(table);
+    batch.delete_table(table);
+    if guard {
+        host::switch_forwarding_off(firewall)?;
+    }
+    batch.commit(&socket).map_err(failed)?;
+    host::close_paths(&socket)
 }
 
 /// Publishes a container's ports, all or none. Those that are published already are no error.
 pub fn publish(firewall: &Firewall, container: &ContainerId, mappings: &[PortMapping]) -> Result<(), Error> {
-    let _ = (container, mappings);
-    Err(Error::NoBridge { name: firewall.table.clone() })
+    let failed = |source| Error::Publish { table: firewall.table.clone(), source };
+    let mut batch = Batch::new();
+    for (map, elements) in elements(container, mappings) {
+        batch.add_elements(table(firewall), map, &elements);
+    }
+    batch.commit(&open().map_err(failed)?).map_err(failed)
 }
 
 /// Takes a container's ports back. Those that are not published are no error.
@@ -75,23 +99,114 @@ pub fn unpublish(
     container: &ContainerId,
     mappings: &[PortMapping],
 ) -> Result<(), Error> {
-    publish(firewall, container, mappings)
+    let failed = |source| Error::Unpublish { table: firewall.table.clone(), source };
+    let socket = open().map_err(failed)?;
+    let mut batch = Batch::new();
+    for (map, elements) in elements(container, mappings) {
+        batch.delete_elements(table(firewall), map, &elements);
+    }
+    match batch.commit(&socket) {
+        Err(error) if error.errno() == Some(Errno::NOENT) => {
+            delete_where(&socket, firewall, |owner| owner == Some(container)).map(drop)
+        }
+        result => result.map_err(failed),
+    }
 }
 
 /// The containers that have published ports.
 pub fn owners(firewall: &Firewall) -> Result<BTreeSet<ContainerId>, Error> {
-    Err(Error::NoBridge { name: firewall.table.clone() })
+    let failed = |source| Error::ReadFirewall { table: firewall.table.clone(), source };
+    let socket = open().map_err(failed)?;
+    let mut owners = BTreeSet::new();
+    for map in [ANY_ADDRESS, ONE_ADDRESS] {
+        let elements = nft::elements(&socket, table(firewall), map).map_err(failed)?;
+        owners.extend(elements.iter().filter_map(owner));
+    }
+    Ok(owners)
 }
 
 /// Takes back the ports of containers that are not in `known`, and returns those containers.
 pub fn sweep(firewall: &Firewall, known: &BTreeSet<ContainerId>) -> Result<BTreeSet<ContainerId>, Error> {
-    Ok(owners(firewall)?.difference(known).cloned().collect())
+    let socket = open().map_err(|source| Error::ReadFirewall { table: firewall.table.clone(), source })?;
+    delete_where(&socket, firewall, |owner| !owner.is_some_and(|id| known.contains(id)))
 }
 
-/// Waits for changes that others make to the firewall (a reload that removed our table, a new chain that drops), and
-/// calls `changed` after each burst of them; the callback brings things back with [`ensure`] and [`publish`]. Blocks
-/// until `stop` becomes readable or is closed at its other end.
-pub fn watch(firewall: &Firewall, stop: BorrowedFd<'_>, changed: impl FnMut()) -> Result<(), Error> {
-    let _ = (stop, changed);
-    Err(Error::NoBridge { name: firewall.table.clone() })
+fn open() -> Result<Socket, netlink::Error> {
+    Socket::open(netlink::Family::Netfilter)
+}
+
+fn table(firewall: &Firewall) -> Table<'_> {
+    Table { family: Family::Inet, name: &firewall.table }
+}
+
+fn commit_ruleset(socket: &Socket, firewall: &Firewall, guard: bool) -> Result<(), netlink::Error> {
+    let mut batch = Batch::new();
+    ruleset::write(&mut batch, firewall, guard);
+    match batch.commit(socket) {
+        // A table of another version, whose sets have other types. The ports are published anew by the daemon.
+        Err(error) if matches!(error.errno(), Some(Errno::EXIST | Errno::BUSY | Errno::OPNOTSUPP)) => {
+            let mut batch = Batch::new();
+            batch.delete_table(table(firewall));
+            ruleset::write(&mut batch, firewall, guard);
+            batch.commit(socket)
+        }
+        result => result,
+    }
+}
+
+/// The elements of each map.
+fn elements(container: &ContainerId, mappings: &[PortMapping]) -> [(&'static str, Vec<Element>); 2] {
+    let (any, one): (Vec<_>, Vec<_>) = mappings.iter().partition(|mapping| mapping.host_ip.is_unspecified());
+    let all = |mappings: Vec<&PortMapping>| mappings.into_iter().map(|m| element(container, m)).collect();
+    [(ANY_ADDRESS, all(any)), (ONE_ADDRESS, all(one))]
+}
+
+fn element(container: &ContainerId, mapping: &PortMapping) -> Element {
+    let mut key = Vec::with_capacity(12);
+    if !mapping.host_ip.is_unspecified() {
+        key.extend_from_slice(&mapping.host_ip.octets());
+    }
+    key.extend_from_slice(&[mapping.proto.number(), 0, 0, 0]);
+    key.extend_from_slice(&padded_port(mapping.host_port));
+    let mut value = mapping.container_ip.octets().to_vec();
+    value.extend_from_slice(&padded_port(mapping.container_port));
+    Element { key, value, comment: container.to_string(), range_end: false }
+}
+
+fn padded_port(port: u16) -> [u8; 4] {
+    let [high, low] = port.to_be_bytes();
+    [high, low, 0, 0]
+}
+
+/// A set element for a network: the first address, and the first one behind it.
+fn range(net: Ipv4Net) -> [Element; 2] {
+    let edge = |address: Ipv4Addr, range_end| Element {
+        key: address.octets().to_vec(),
+        range_end,
+        ..Element::default()
+    };
+    let behind = Ipv4Addr::from_bits(net.broadcast().to_bits().wrapping_add(1));
+    [edge(net.network().address(), false), edge(behind, true)]
+}
+
+fn owner(element: &Element) -> Option<ContainerId> {
+    element.comment.parse().ok()
+}
+
+fn delete_where(
+    socket: &Socket,
+    firewall: &Firewall,
+    unwanted: impl Fn(Option<&ContainerId>) -> bool,
+) -> Result<BTreeSet<ContainerId>, Error> {
+    let mut gone = BTreeSet::new();
+    let mut batch = Batch::new();
+    for map in [ANY_ADDRESS, ONE_ADDRESS] {
+        let mut elements = nft::elements(socket, table(firewall), map)
+            .map_err(|source| Error::ReadFirewall { table: firewall.table.clone(), source })?;
+        elements.retain(|element| unwanted(owner(element).as_ref()));
+        gone.extend(elements.iter().filter_map(owner));
+        batch.delete_elements(table(firewall), map, &elements);
+    }
+    batch.commit(socket).map_err(|source| Error::Unpublish { table: firewall.table.clone(), source })?;
+    Ok(gone)
 }

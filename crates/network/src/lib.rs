@@ -12,6 +12,7 @@ mod address;
 mod error;
 mod ipam;
 mod ports;
+mod sysctl;
 
 pub mod bridge;
 pub mod endpoint;

@@ -8,6 +8,8 @@ pub mod cgroup;
 pub mod host;
 pub mod memfd;
 pub mod mount;
+pub mod netlink;
+pub mod nft;
 pub mod process;
 pub mod signals;
 pub mod seccomp;
