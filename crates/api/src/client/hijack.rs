@@ -7,6 +7,7 @@ use http::{Response, header};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -40,6 +41,27 @@ impl Hijacked {
                 Self { early: Bytes::new(), stream: Stream::Upgraded(TokioIo::new(other)), multiplexed }
             }
         })
+    }
+
+    /// The connected socket itself, blocking, and what was read from it already.
+    ///
+    /// # Errors
+    /// fcntl(2); `Unsupported` where hyper did not give the socket back.
+    pub fn into_socket(self) -> io::Result<(OwnedFd, Bytes)> {
+        let socket: OwnedFd = match self.stream {
+            Stream::Plain(Socket::Unix(stream)) => {
+                let stream = stream.into_std()?;
+                stream.set_nonblocking(false)?;
+                stream.into()
+            }
+            Stream::Plain(Socket::Tcp(stream)) => {
+                let stream = stream.into_std()?;
+                stream.set_nonblocking(false)?;
+                stream.into()
+            }
+            Stream::Upgraded(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Ok((socket, self.early))
     }
 
     /// Whether the daemon says that stdout and stderr are told apart by frames. Before version 1.42 it says nothing, and

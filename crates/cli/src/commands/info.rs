@@ -1,0 +1,137 @@
+//! `sampan info`.
+
+use super::inspect::get;
+use crate::context::Context;
+use crate::error::Error;
+use crate::flags::Count;
+use crate::format::template::Format;
+use crate::print;
+use crate::verb::Verb;
+use sampan_api::body;
+use std::fmt::Write as _;
+
+/// Its arguments.
+#[derive(clap::Args)]
+pub(crate) struct Info {
+    #[arg(short, long, value_name = "string", help = super::FORMAT_HELP)]
+    format: Option<String>,
+}
+
+impl Verb for Info {
+    const NAME: &'static str = "info";
+    const ABOUT: &'static str = "Display system-wide information";
+    const USAGE: &'static str = "[OPTIONS]";
+    const ALIASES: &'static [&'static str] = &["system info", "info"];
+    const COUNT: Count = Count::None;
+
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let format = self.format.as_deref().filter(|text| !text.is_empty()).map(Format::new).transpose()?;
+        let info = context.client().and_then(|client| context.block_on(get(client, "/info")));
+        if let (Some(format), Ok(info)) = (&format, &info) {
+            print::line(&format.apply(info)?);
+        } else if format.is_none() {
+            let debug = context.debug();
+            print::text(&format!(
+                "Client:\n Version:    {}\n Debug Mode: {debug}\n\nServer:\n",
+                env!("CARGO_PKG_VERSION")
+            ));
+            if let Ok(info) = &info {
+                print::text(&server_text(&sampan_api::json::read(info.compact().as_bytes())?));
+            }
+        }
+        info.map(|_| 0)
+    }
+}
+
+fn server_text(info: &body::Info) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| _ = writeln!(text, " {name}: {value}");
+    line("Containers", &info.containers.to_string());
+    line(" Running", &info.containers_running.to_string());
+    line(" Paused", &info.containers_paused.to_string());
+    line(" Stopped", &info.containers_stopped.to_string());
+    line("Images", &info.images.to_string());
+    line("Server Version", &info.server_version);
+    line("Storage Driver", &info.driver);
+    info.driver_status.iter().for_each(|(name, value)| line(&format!(" {name}"), value));
+    line("Logging Driver", &info.logging_driver);
+    line("Cgroup Driver", &info.cgroup_driver);
+    line("Cgroup Version", &info.cgroup_version);
+    line("Security Options", "");
+    info.security_options
+        .iter()
+        .flat_map(|option| security(option))
+        .for_each(|(name, value)| line(&name, &value));
+    line("Kernel Version", &info.kernel_version);
+    line("Operating System", &info.operating_system);
+    line("OSType", &info.os_type);
+    line("Architecture", &info.architecture);
+    line("CPUs", &info.ncpu.to_string());
+    line("Total Memory", &binary_size(info.mem_total));
+    line("Name", &info.name);
+    line("ID", &info.id);
+    line("Docker Root Dir", &info.docker_root_dir);
+    line("Debug Mode", &info.debug.to_string());
+    line("Experimental", &info.experimental_build.to_string());
+    line("Live Restore Enabled", &info.live_restore_enabled.to_string());
+    info.warnings.iter().flatten().for_each(|warning| _ = writeln!(text, "{warning}"));
+    // A name without a value is a heading, or an option that says all.
+    let tidy = |line: &str| match line.strip_suffix(": ") {
+        Some(option) if option.starts_with("  ") => format!("{option}\n"),
+        Some(heading) => format!("{heading}:\n"),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(tidy).collect()
+}
+
+/// The lines of an option such as `name=seccomp,profile=builtin`.
+fn security(option: &str) -> Vec<(String, String)> {
+    let pairs = option.split(',').filter_map(|part| part.split_once('='));
+    let line = |(name, value): (&str, &str)| match name {
+        "name" => (format!(" {value}"), String::new()),
+        _ => (format!("  {}{}", name[..1].to_uppercase(), &name[1..]), value.to_owned()),
+    };
+    pairs.filter(|(name, _)| !name.is_empty()).map(line).collect()
+}
+
+/// A size in binary units with up to four digits: `23.54GiB`.
+fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit < UNITS.len() - 1 {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let whole = if value < 1.0 { 1 } else { value.log10() as usize + 1 };
+    let text = format!("{value:.*}", 4usize.saturating_sub(whole));
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_sizes() {
+        for (bytes, want) in [(0, "0B"), (1024, "1KiB"), (25_280_000_000, "23.54GiB"), (1536 << 20, "1.5GiB")]
+        {
+            assert_eq!(binary_size(bytes), want);
+        }
+    }
+
+    #[test]
+    fn the_servers_part() {
+        let info = body::Info {
+            containers: 3,
+            driver: "overlay2".into(),
+            driver_status: vec![("Supports d_type".into(), "true".into())],
+            security_options: vec!["name=seccomp,profile=builtin".into()],
+            mem_total: 1 << 30,
+            warnings: Some(vec!["WARNING: x".into()]),
+            ..body::Info::default()
+        };
+        insta::assert_snapshot!(server_text(&info));
+    }
+}

@@ -1,0 +1,108 @@
+//! The verbs, a file each, and under which names they are reached.
+
+mod attach;
+mod create;
+mod exec;
+mod images;
+mod import;
+mod info;
+mod inspect;
+mod kill;
+mod load;
+mod logs;
+mod ps;
+mod rm;
+mod rmi;
+mod run;
+mod start;
+mod stop;
+mod system;
+mod tag;
+mod version;
+mod wait;
+
+use crate::verb::{Entry, Group, entry, named};
+
+/// `sampan run`, ...
+pub(crate) static VERBS: &[Entry] = &[
+    entry::<attach::Attach>(),
+    entry::<create::Create>(),
+    entry::<exec::Exec>(),
+    entry::<images::Images>(),
+    entry::<import::Import>(),
+    entry::<info::Info>(),
+    entry::<inspect::Inspect>(),
+    entry::<kill::Kill>(),
+    entry::<load::Load>(),
+    entry::<logs::Logs>(),
+    entry::<ps::Ps>(),
+    entry::<rm::Rm>(),
+    entry::<rmi::Rmi>(),
+    entry::<run::Run>(),
+    entry::<start::Start>(),
+    entry::<stop::Stop>(),
+    entry::<tag::Tag>(),
+    entry::<version::Version>(),
+    entry::<wait::Wait>(),
+];
+
+/// `sampan container run`, ...
+pub(crate) static GROUPS: &[Group] = &[
+    Group {
+        name: "container",
+        about: "Manage containers",
+        verbs: &[
+            entry::<attach::Attach>(),
+            entry::<create::Create>(),
+            entry::<exec::Exec>(),
+            entry::<inspect::ContainerInspect>(),
+            entry::<kill::Kill>(),
+            entry::<logs::Logs>(),
+            named::<ps::Ps>("ls", &["list", "ps"]),
+            named::<rm::Rm>("rm", &["remove"]),
+            entry::<run::Run>(),
+            entry::<start::Start>(),
+            entry::<stop::Stop>(),
+            entry::<wait::Wait>(),
+        ],
+    },
+    Group {
+        name: "image",
+        about: "Manage images",
+        verbs: &[
+            entry::<import::Import>(),
+            entry::<inspect::ImageInspect>(),
+            entry::<load::Load>(),
+            named::<images::Images>("ls", &["list"]),
+            named::<rmi::Rmi>("rm", &["remove"]),
+            entry::<tag::Tag>(),
+        ],
+    },
+    Group {
+        name: "system",
+        about: "Manage Sampan",
+        verbs: &[
+            entry::<info::Info>(),
+            entry::<system::Install>(),
+            entry::<system::StopContainers>(),
+            entry::<system::Uninstall>(),
+        ],
+    },
+];
+
+/// `sampan system keep`: how this program starts itself again; nobody types it.
+pub(crate) static HIDDEN: &[Entry] = &[entry::<system::Keep>()];
+
+/// The help of `--format` where things are listed.
+const LIST_FORMAT_HELP: &str = "Format output using a custom template:
+'table':            Print output in table format with column headers (default)
+'table TEMPLATE':   Print output in table format using the given Go template
+'json':             Print in JSON format
+'TEMPLATE':         Print output using the given Go template.
+Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+
+/// The help of `--format` where one thing is shown.
+const FORMAT_HELP: &str = "Format output using a custom template:
+'json':             Print in JSON format
+'TEMPLATE':         Print output using the given Go template.
+Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";

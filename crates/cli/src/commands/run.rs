@@ -1,0 +1,130 @@
+//! `sampan run`: create, attach and wait, start, and stay until it ends.
+
+use super::create::create;
+use crate::container_flags::ContainerFlags;
+use crate::context::Context;
+use crate::error::{CODE_ENGINE, Error};
+use crate::flags::Count;
+use crate::session::{Session, Target, passing_signals};
+use crate::streams::{End, Options};
+use crate::verb::Verb;
+use crate::{print, signals, terminal};
+use sampan_api::body::{ContainerConfig, ContainerCreate, WaitAnswer};
+use sampan_api::query::Query;
+use sampan_api::{Client, Hijacked};
+use std::sync::Arc;
+
+/// Its arguments.
+#[derive(clap::Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    container: ContainerFlags,
+    /// Run container in background and print container ID
+    #[arg(short, long)]
+    detach: bool,
+    /// Override the key sequence for detaching a container
+    #[arg(long, value_name = "string")]
+    detach_keys: Option<String>,
+    /// Proxy received signals to the process
+    #[arg(long, value_name = "bool", default_value = "true", action = clap::ArgAction::Set)]
+    sig_proxy: bool,
+}
+
+impl Verb for Run {
+    const NAME: &'static str = "run";
+    const ABOUT: &'static str = "Create and run a new container from an image";
+    const USAGE: &'static str = "[OPTIONS] IMAGE [COMMAND] [ARG...]";
+    const ALIASES: &'static [&'static str] = &["container run", "run"];
+    const COUNT: Count = Count::AtLeast(1);
+    const STOP_AT_ARGUMENT: bool = true;
+
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let mut request = self.container.request().map_err(|error| error.of_run("run"))?;
+        if self.detach {
+            self.detached(&mut request.config)?;
+        } else if request.config.attach_stdin && self.container.tty && !terminal::input_is_terminal() {
+            return Err(Error::Refused("the input device is not a TTY"));
+        }
+        let client = context.client().map_err(|error| error.of_run("run"))?;
+        context.block_on(self.follow(client, request))
+    }
+}
+
+impl Run {
+    fn detached(&self, config: &mut ContainerConfig) -> Result<(), Error> {
+        if !self.container.attach.is_empty() {
+            return Err(Error::Refused("conflicting options: cannot specify both --attach and --detach"));
+        }
+        config.attach_stdin = false;
+        config.attach_stdout = false;
+        config.attach_stderr = false;
+        config.stdin_once = false;
+        Ok(())
+    }
+
+    async fn follow(&self, client: &Arc<Client>, request: ContainerCreate) -> Result<u8, Error> {
+        let config = &request.config;
+        let id = create(client, &self.container, &request).await.map_err(|error| error.of_run("run"))?;
+        let attached = config.attach_stdin || config.attach_stdout || config.attach_stderr;
+        if !attached {
+            client.container_start(&id).await.map_err(|error| Error::from(error).of_run("run"))?;
+            print::line(&id);
+            return Ok(0);
+        }
+        let signals = if self.sig_proxy { Some(signals::all()?) } else { None };
+        let condition = if self.container.rm { "removed" } else { "next-exit" };
+        let (stream, status) =
+            tokio::join!(self.attach(client, &id, config), client.container_wait(&id, Some(condition)));
+        let (stream, status) = (stream?, status?);
+        let target = Target::Container(id.clone());
+        let session = Session::begin(client, target, stream, self.options(config), signals)?;
+        if let Err(error) = client.container_start(&id).await {
+            // The terminal first: the message is for a terminal in its normal mode.
+            drop(session);
+            if self.container.rm {
+                let _ = status.finish().await;
+            }
+            return Err(Error::from(error).of_run("run"));
+        }
+        if !config.attach_stdout && !config.attach_stderr {
+            print::line(&id);
+        }
+        let (end, signals) = session.run().await?;
+        if let End::Detached = end {
+            return Ok(0);
+        }
+        if !config.attach_stdout && !config.attach_stderr {
+            return Ok(0);
+        }
+        exit_code(passing_signals(client, &id, signals, status.finish()).await?)
+    }
+
+    async fn attach(&self, client: &Client, id: &str, config: &ContainerConfig) -> Result<Hijacked, Error> {
+        let query = Query::default()
+            .with_flag("stream", true)
+            .with_flag("stdin", config.attach_stdin)
+            .with_flag("stdout", config.attach_stdout)
+            .with_flag("stderr", config.attach_stderr)
+            .with_some("detachKeys", self.detach_keys.as_deref());
+        Ok(client.container_attach(id, &query).await?)
+    }
+
+    fn options(&self, config: &ContainerConfig) -> Options {
+        Options {
+            stdin: config.attach_stdin,
+            stdout: config.attach_stdout,
+            stderr: config.attach_stderr,
+            tty: config.tty,
+            detach_keys: self.detach_keys.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// A container's exit code as ours.
+pub(super) fn exit_code(answer: WaitAnswer) -> Result<u8, Error> {
+    if let Some(error) = answer.error.filter(|error| !error.message.is_empty()) {
+        print::error(&format!("Error waiting for container: {}", error.message));
+        return Ok(CODE_ENGINE);
+    }
+    Ok(answer.status_code as u8)
+}

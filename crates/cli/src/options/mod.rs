@@ -1,0 +1,9 @@
+//! Values of flags that are more than a word: each parser is pure, and refuses in Docker's words.
+
+pub(crate) mod cpus;
+pub(crate) mod env;
+pub(crate) mod filter;
+pub(crate) mod numbers;
+pub(crate) mod ports;
+pub(crate) mod time;
+pub(crate) mod volumes;

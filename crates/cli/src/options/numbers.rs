@@ -1,0 +1,44 @@
+//! Whole numbers and sizes.
+
+use sampan_spec::{ParseSizeError, parse_size};
+
+/// A string is no number, in the words of Go's `strconv`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NumberError {
+    #[error("strconv.ParseInt: parsing {0:?}: invalid syntax")]
+    Syntax(String),
+    #[error("strconv.ParseInt: parsing {0:?}: value out of range")]
+    Range(String),
+}
+
+/// A whole number.
+pub(crate) fn integer(text: &str) -> Result<i64, NumberError> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    text.parse().map_err(|error: std::num::ParseIntError| match error.kind() {
+        PosOverflow | NegOverflow => NumberError::Range(text.to_owned()),
+        _ => NumberError::Syntax(text.to_owned()),
+    })
+}
+
+/// A size in bytes, with a binary unit: `64m`.
+pub(crate) fn bytes(text: &str) -> Result<i64, ParseSizeError> {
+    i64::try_from(parse_size(text)?).map_err(|_| ParseSizeError(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(integer("-1"), Ok(-1));
+        assert_eq!(integer("x").unwrap_err().to_string(), "strconv.ParseInt: parsing \"x\": invalid syntax");
+        let big = "9".repeat(20);
+        assert_eq!(
+            integer(&big).unwrap_err().to_string(),
+            format!("strconv.ParseInt: parsing \"{big}\": value out of range")
+        );
+        assert_eq!(bytes("64m"), Ok(64 << 20));
+        assert_eq!(bytes("xx").unwrap_err().to_string(), "invalid size: 'xx'");
+    }
+}

@@ -1,0 +1,168 @@
+//! The user's terminal: raw mode that is always undone, its size, and the keys that detach from a container.
+
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Standard input as a terminal in raw mode, until this is dropped.
+pub(crate) struct RawMode {
+    before: Termios,
+}
+
+impl RawMode {
+    /// Puts standard input into raw mode, if it is a terminal.
+    ///
+    /// # Errors
+    /// tcgetattr(3), tcsetattr(3).
+    pub(crate) fn enter() -> io::Result<Option<Self>> {
+        let input = rustix::stdio::stdin();
+        if !isatty(input) {
+            return Ok(None);
+        }
+        let before = tcgetattr(input)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(input, OptionalActions::Now, &raw)?;
+        Ok(Some(Self { before }))
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that went away.
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.before);
+    }
+}
+
+/// Rows and columns of standard output, if it is a terminal.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    size_of(rustix::stdio::stdout())
+}
+
+fn size_of(terminal: BorrowedFd<'_>) -> Option<(u16, u16)> {
+    let size = tcgetwinsize(terminal).ok()?;
+    (size.ws_row > 0 || size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// Whether standard input is a terminal.
+pub(crate) fn input_is_terminal() -> bool {
+    isatty(rustix::stdio::stdin().as_fd())
+}
+
+/// Whether standard output is a terminal.
+pub(crate) fn output_is_terminal() -> bool {
+    isatty(rustix::stdio::stdout().as_fd())
+}
+
+/// The keys that detach where the user names no others: Ctrl-P, Ctrl-Q.
+const DEFAULT_KEYS: [u8; 2] = [16, 17];
+
+/// Finds the keys that detach in what the user types, and holds back what may be their beginning.
+#[derive(Debug)]
+pub(crate) struct DetachKeys {
+    keys: Vec<u8>,
+    matched: usize,
+}
+
+/// What to do after some input.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    /// Pass these bytes on.
+    Pass(Vec<u8>),
+    /// Pass these bytes on, then detach.
+    Detach(Vec<u8>),
+}
+
+impl DetachKeys {
+    /// From `ctrl-a,b`; empty or malformed: the default.
+    pub(crate) fn new(text: &str) -> Self {
+        let keys = parse_keys(text).filter(|keys| !keys.is_empty()).unwrap_or_else(|| DEFAULT_KEYS.to_vec());
+        Self { keys, matched: 0 }
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn feed(&mut self, input: &[u8]) -> Typed {
+        let mut pass = Vec::with_capacity(input.len() + self.matched);
+        for &byte in input {
+            if byte == self.keys[self.matched] {
+                self.matched += 1;
+                if self.matched == self.keys.len() {
+                    self.matched = 0;
+                    return Typed::Detach(pass);
+                }
+                continue;
+            }
+            pass.extend_from_slice(&self.keys[..self.matched]);
+            self.matched = usize::from(byte == self.keys[0] && self.keys.len() > 1);
+            if self.matched == 0 {
+                pass.push(byte);
+            }
+        }
+        Typed::Pass(pass)
+    }
+}
+
+/// Single characters and `ctrl-` with a letter or one of `@[\]^_`, separated by commas.
+fn parse_keys(text: &str) -> Option<Vec<u8>> {
+    let key = |part: &str| match (part.as_bytes(), part.strip_prefix("ctrl-").map(str::as_bytes)) {
+        (_, Some([letter @ b'a'..=b'z'])) => Some(letter - b'a' + 1),
+        (_, Some(b"@")) => Some(0),
+        (_, Some([mark @ b'['..=b'_'])) => Some(mark - b'[' + 27),
+        (&[byte], None) => Some(byte),
+        _ => None,
+    };
+    if text.is_empty() { Some(Vec::new()) } else { text.split(',').map(key).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_by_name() {
+        assert_eq!(parse_keys("ctrl-p,ctrl-q"), Some(vec![16, 17]));
+        assert_eq!(parse_keys("a,ctrl-@,ctrl-[,ctrl-_"), Some(vec![b'a', 0, 27, 31]));
+        assert_eq!(parse_keys(""), Some(vec![]));
+        assert_eq!(parse_keys("ctrl-1"), None);
+        assert_eq!(parse_keys("ab"), None);
+        assert_eq!(DetachKeys::new("nonsense").keys, DEFAULT_KEYS);
+    }
+
+    fn check(inputs: &[&[u8]], want: &[Typed]) {
+        let mut keys = DetachKeys::new("");
+        let got: Vec<_> = inputs.iter().map(|input| keys.feed(input)).collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn the_sequence_is_found_across_reads() {
+        let pass = |text: &[u8]| Typed::Pass(text.to_vec());
+        check(&[b"ab\x10\x11"], &[Typed::Detach(b"ab".to_vec())]);
+        check(&[b"a\x10", b"\x11"], &[pass(b"a"), Typed::Detach(vec![])]);
+        check(&[b"\x10", b"x"], &[pass(b""), pass(b"\x10x")]);
+        check(&[b"\x10\x10\x11"], &[Typed::Detach(b"\x10".to_vec())]);
+        check(&[b"\x11\x10"], &[pass(b"\x11")]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost(input in proptest::collection::vec(14u8..19, 0..40), cut in 0usize..40) {
+            let mut keys = DetachKeys::new("");
+            let cut = cut.min(input.len());
+            let mut got = Vec::new();
+            for part in [&input[..cut], &input[cut..]] {
+                match keys.feed(part) {
+                    Typed::Pass(bytes) => got.extend(bytes),
+                    Typed::Detach(bytes) => {
+                        got.extend(bytes);
+                        prop_assert!(input.starts_with(&got));
+                        return Ok(());
+                    }
+                }
+            }
+            got.extend_from_slice(&keys.keys[..keys.matched]);
+            prop_assert_eq!(got, input);
+        }
+    }
+}
