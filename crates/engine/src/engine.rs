@@ -68,6 +68,7 @@ impl Engine {
         let (engine, found) = blocking(move || Self::assemble(options)).await?;
         engine.runtime().reap()?;
         recover::all(&engine, found).await?;
+        engine.network().guard()?;
         Ok(engine)
     }
 

@@ -10,14 +10,14 @@ use crate::container::{Container, Driver, Endpoint, NetworkMode, PortBinding};
 use crate::engine::{Options, random};
 use crate::{Error, Result};
 use sampan_network::{
-    Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortRequest, Ports, attach as join, endpoint,
-    ensure_bridge, firewall,
+    Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortMapping, PortRequest, Ports, attach as join,
+    endpoint, ensure_bridge, firewall,
 };
 use sampan_spec::{ContainerId, NetworkId};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The engine's bridge, and who has which address and port of it.
 pub(crate) struct Network {
@@ -29,6 +29,8 @@ pub(crate) struct Network {
 struct Leases {
     addresses: Ipam,
     ports: Ports,
+    /// What is in the firewall, to put it back if someone's reload takes it away.
+    published: HashMap<ContainerId, Vec<PortMapping>>,
 }
 
 impl Network {
@@ -46,7 +48,8 @@ impl Network {
         for obstacle in firewall::ensure(&firewall)? {
             tracing::warn!("containers may not be reachable from other hosts: {obstacle:?}");
         }
-        let leases = Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new() };
+        let leases =
+            Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), published: HashMap::new() };
         Ok(Self { bridge, firewall, leases: Mutex::new(leases) })
     }
 
@@ -99,15 +102,51 @@ impl Network {
             return Ok(());
         }
         let published = firewall::publish(&self.firewall, &container.id, &place.ports);
-        published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))
+        published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))?;
+        self.leases().published.insert(container.id.clone(), place.ports.clone());
+        Ok(())
     }
 
     /// Takes ports out of the firewall. The link goes with its name space.
     fn detach(&self, container: &ContainerId, place: &Endpoint) -> Result<()> {
+        self.leases().published.remove(container);
         if place.ports.is_empty() {
             Ok(())
         } else {
             Ok(firewall::unpublish(&self.firewall, container, &place.ports)?)
+        }
+    }
+
+    /// Puts back what others take out of the firewall, as long as the daemon lives.
+    pub(crate) fn guard(self: &Arc<Self>) -> Result<()> {
+        let failed = |source| Error::Host { what: "watch the firewall".into(), source };
+        let network = self.clone();
+        let guard = move || {
+            // Its other end is never closed: the thread ends with the process.
+            network.publish_all();
+            let Ok((stop, _open)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return };
+            if let Err(e) = firewall::watch(&network.firewall, stop.as_fd(), || network.put_back()) {
+                tracing::error!("the firewall is not watched any more: {e}");
+            }
+        };
+        std::thread::Builder::new().name("firewall".into()).spawn(guard).map(drop).map_err(failed)
+    }
+
+    fn put_back(&self) {
+        tracing::info!("the firewall was changed by another program: putting back what was ours");
+        match firewall::ensure(&self.firewall) {
+            Ok(_the_start_told_of_obstacles) => self.publish_all(),
+            Err(e) => tracing::error!("the firewall could not be put back: {e}"),
+        }
+    }
+
+    /// What is published already stays so: after a daemon's start too, for the table may have been lost before.
+    fn publish_all(&self) {
+        let published = self.leases().published.clone();
+        for (container, ports) in published {
+            if let Err(e) = firewall::publish(&self.firewall, &container, &ports) {
+                tracing::error!(container = container.short(), "its ports could not be put back: {e}");
+            }
         }
     }
 
@@ -230,6 +269,7 @@ pub(crate) async fn restore(driver: &mut Driver) {
         for foreign in leases.ports.adopt(&id, &place.ports) {
             tracing::warn!(container = id.short(), "another program listens on its port {foreign}");
         }
+        leases.published.insert(id, place.ports.clone());
         Ok(Some(place))
     };
     match blocking(read).await {
