@@ -19,6 +19,7 @@
 //! failure that names it.
 
 mod child;
+pub mod cli;
 mod exec;
 mod failure;
 mod launch;

@@ -13,22 +13,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A bundle in a temporary folder.
-pub struct Box_ {
-    pub id: String,
-    pub config: Value,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Box_ {
+    pub(crate) id: String,
+    pub(crate) config: Value,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a container's process did.
 #[derive(Debug)]
-pub struct Outcome {
-    pub out: String,
-    pub err: String,
-    pub ended: Ended,
+pub(crate) struct Outcome {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) ended: Ended,
 }
 
 /// Where the tests' cgroups are.
-pub const CGROUPS: &str = "/sampan-test";
+pub(crate) const CGROUPS: &str = "/sampan-test";
 const APPLETS: [&str; 25] = [
     "sh", "cat", "ls", "mount", "sleep", "id", "hostname", "mknod", "dd", "touch", "stat", "true", "false",
     "chmod", "mkdir", "echo", "tty", "stty", "readlink", "ps", "kill", "grep", "pwd", "ip", "env",
@@ -36,11 +36,11 @@ const APPLETS: [&str; 25] = [
 
 impl Box_ {
     /// A container that runs a shell script.
-    pub fn sh(script: &str) -> Self {
+    pub(crate) fn sh(script: &str) -> Self {
         Self::new(&["/bin/sh", "-c", script])
     }
 
-    pub fn new(args: &[&str]) -> Self {
+    pub(crate) fn new(args: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = format!("sampan-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().unwrap();
@@ -60,11 +60,11 @@ impl Box_ {
         Self { config: config(&id, args), id, folder }
     }
 
-    pub fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
 
-    pub fn rootfs(&self) -> RootFs {
+    pub(crate) fn rootfs(&self) -> RootFs {
         RootFs::Overlay {
             lower: vec![self.path("layer")],
             upper: self.path("upper"),
@@ -74,18 +74,18 @@ impl Box_ {
     }
 
     /// Adds a mount to the configuration.
-    pub fn mount(&mut self, source: &Path, destination: &str, options: &[&str]) -> &mut Self {
+    pub(crate) fn mount(&mut self, source: &Path, destination: &str, options: &[&str]) -> &mut Self {
         let mount = json!({"destination": destination, "type": "bind", "source": source, "options": options});
         self.config["mounts"].as_array_mut().unwrap().push(mount);
         self
     }
 
-    pub fn spec(&self) -> oci::Spec {
+    pub(crate) fn spec(&self) -> oci::Spec {
         serde_json::from_value(self.config.clone()).unwrap()
     }
 
     /// Everything up to the waiting process 1.
-    pub fn prepare(&self, stdio: Stdio<'_>, sandbox: Option<&Sandbox>) -> Result<Prepared, Failure> {
+    pub(crate) fn prepare(&self, stdio: Stdio<'_>, sandbox: Option<&Sandbox>) -> Result<Prepared, Failure> {
         prepare(&Launch {
             id: &self.id,
             bundle: self.folder.path(),
@@ -99,12 +99,12 @@ impl Box_ {
     }
 
     /// A running container whose output goes into these files.
-    pub fn start(&self, streams: &Streams) -> Result<Running, Failure> {
+    pub(crate) fn start(&self, streams: &Streams) -> Result<Running, Failure> {
         self.prepare(streams.stdio(), None)?.start()
     }
 
     /// Runs it to its end.
-    pub fn run(&self) -> Result<Outcome, Failure> {
+    pub(crate) fn run(&self) -> Result<Outcome, Failure> {
         let streams = Streams::new();
         let running = self.start(&streams)?;
         let ended = wait(&running.pidfd).unwrap();
@@ -114,7 +114,7 @@ impl Box_ {
     }
 
     /// Runs it to a good end and returns what it wrote.
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         let outcome = self.run().unwrap();
         assert_eq!((outcome.ended, outcome.err.as_str()), (Ended::Code(0), ""), "{}", outcome.out);
         outcome.out
@@ -144,23 +144,23 @@ fn remove_empty(cgroup: &Cgroup) -> std::io::Result<()> {
 }
 
 /// Files for a process's streams.
-pub struct Streams {
+pub(crate) struct Streams {
     stdin: File,
     out: File,
     err: File,
 }
 
 impl Streams {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let file = || tempfile::tempfile().unwrap();
         Self { stdin: File::open("/dev/null").unwrap(), out: file(), err: file() }
     }
 
-    pub fn stdio(&self) -> Stdio<'_> {
+    pub(crate) fn stdio(&self) -> Stdio<'_> {
         Stdio::Pipes { stdin: self.stdin.as_fd(), stdout: self.out.as_fd(), stderr: self.err.as_fd() }
     }
 
-    pub fn read(mut self) -> (String, String) {
+    pub(crate) fn read(mut self) -> (String, String) {
         let text = |file: &mut File| {
             let mut text = String::new();
             file.rewind().unwrap();

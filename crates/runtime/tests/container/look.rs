@@ -7,7 +7,7 @@ use sampan_sys::process::{Ended, wait};
 use serde_json::json;
 use std::fs;
 
-pub const TESTS: &[Test] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("name_spaces_are_its_own", name_spaces_are_its_own),
     ("the_root_and_its_mounts", the_root_and_its_mounts),
     ("devices_of_its_own", devices_of_its_own),
@@ -262,7 +262,7 @@ fn failed_programs_are_worded_as_by_runc() {
 }
 
 /// No cgroup, and no mount in this process's table.
-pub fn assert_nothing_left(box_: &Box_) {
+pub(crate) fn assert_nothing_left(box_: &Box_) {
     let layout = Layout::detect().unwrap();
     for folder in layout.v1.iter().map(|h| &h.folder).chain(&layout.unified) {
         assert!(!folder.join("sampan-test").join(&box_.id).exists(), "{}", folder.display());

@@ -7,6 +7,7 @@ mod box_;
 mod look;
 mod restart;
 mod stop;
+mod verbs;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -16,8 +17,12 @@ type Test = (&'static str, fn());
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|a| a == verbs::ROOT) {
+        let code = sampan_runtime::cli::run(&args, &mut std::io::stdout(), &mut std::io::stderr());
+        return ExitCode::from(code as u8);
+    }
     let filter = args.iter().find(|a| !a.starts_with('-'));
-    let all: Vec<Test> = [look::TESTS, restart::TESTS, stop::TESTS].concat();
+    let all: Vec<Test> = [look::TESTS, restart::TESTS, stop::TESTS, verbs::TESTS].concat();
     let wanted = all.iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
     let mut failed = Vec::new();
     for (name, test) in wanted {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::fd::AsFd;
 
-pub const TESTS: &[Test] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("a_restart_keeps_network_and_cgroup", a_restart_keeps_network_and_cgroup),
     ("a_network_is_joined", a_network_is_joined),
     ("processes_are_shared", processes_are_shared),

@@ -7,7 +7,7 @@ use sampan_sys::process::{Ended, Namespaces, clone, pidfd_open, signal, wait};
 use serde_json::json;
 use std::io::Read;
 
-pub const TESTS: &[Test] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("exit_codes_and_signals", exit_codes_and_signals),
     ("an_abandoned_start_leaves_nothing", an_abandoned_start_leaves_nothing),
     ("it_dies_with_its_parent", it_dies_with_its_parent),

@@ -1,0 +1,144 @@
+//! `exec`.
+
+use super::args::{Flag, Parsed, flag, parse, value};
+use super::container::find;
+use super::create::{ConsoleSocket, read_json, refuse, write_pid_file};
+use super::foreground::{Ending, follow};
+use super::state::{State, Status};
+use super::{CliError, Context};
+use crate::{ExecTarget, Stdio};
+use sampan_spec::oci::{self, Capability};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+const FLAGS: &[Flag] = &[
+    value("console-socket", None),
+    value("cwd", None),
+    value("env", Some('e')),
+    flag("tty", Some('t')),
+    value("user", Some('u')),
+    value("additional-gids", Some('g')),
+    value("process", Some('p')),
+    flag("detach", Some('d')),
+    value("pid-file", None),
+    value("process-label", None),
+    value("apparmor", None),
+    flag("no-new-privs", None),
+    value("cap", Some('c')),
+    value("preserve-fds", None),
+    value("cgroup", None),
+    flag("ignore-paused", None),
+    flag("no-subreaper", None),
+];
+
+/// `exec [options] ID COMMAND [ARGUMENT...]` or `exec --process FILE ID`.
+pub(super) fn exec(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
+    let args = parse(FLAGS, args)?;
+    refuse(&args, &["process-label", "preserve-fds", "cgroup", "ignore-paused"])?;
+    let (folder, state) = find(&context, args.id()?)?;
+    if folder.status(&state)? == Status::Stopped {
+        return Err(CliError::WrongState { verb: "exec in", status: Status::Stopped.name() });
+    }
+    let process = process(&args, &state)?;
+    let terminal = process.terminal().unwrap_or(false);
+    let detach = args.has("detach");
+    let console = ConsoleSocket::needed(&args, terminal && detach)?;
+    let pidfd = state.process().ok_or(CliError::NotRunning)?;
+    let target = ExecTarget {
+        id: &state.id,
+        pidfd: pidfd.as_fd(),
+        cgroup: &state.cgroup()?,
+        config: &state.config,
+        die_with_parent: false,
+    };
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let pipes = Stdio::Pipes { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
+    let stdio = if terminal { Stdio::Terminal { size: None } } else { pipes };
+    let started = crate::exec(&target, &process, stdio);
+    let started = started.map_err(|failure| CliError::Start { verb: "exec", failure })?;
+    if let (Some(socket), Some(master)) = (console, &started.console) {
+        socket.send(master.as_fd())?;
+    }
+    write_pid_file(&args, started.pid)?;
+    if detach {
+        return Ok(0);
+    }
+    follow(&Ending { pidfd: started.pidfd.as_fd(), console: started.console.as_ref() })
+}
+
+/// The process of `--process`, or the container's own with other arguments.
+fn process(args: &Parsed, state: &State) -> Result<oci::Process, CliError> {
+    if let Some(path) = args.value("process") {
+        let mut process: oci::Process = read_json(Path::new(path))?;
+        if args.has("tty") {
+            process.set_terminal(Some(true));
+        }
+        return Ok(process);
+    }
+    let command = args.rest.get(1..).filter(|c| !c.is_empty());
+    let command = command.ok_or_else(|| CliError::Usage("exec needs a command".into()))?;
+    let mut process = state.config.process().clone().unwrap_or_default();
+    process.set_args(Some(command.to_vec()));
+    process.set_terminal(Some(args.has("tty")));
+    if let Some(cwd) = args.value("cwd") {
+        process.set_cwd(PathBuf::from(cwd));
+    }
+    let mut env = process.env().clone().unwrap_or_default();
+    env.extend(args.values("env"));
+    process.set_env(Some(env));
+    if args.has("no-new-privs") {
+        process.set_no_new_privileges(Some(true));
+    }
+    if let Some(profile) = args.value("apparmor") {
+        process.set_apparmor_profile(Some(profile.to_owned()));
+    }
+    set_user(&mut process, args)?;
+    add_capabilities(&mut process, &args.values("cap"))?;
+    Ok(process)
+}
+
+fn set_user(process: &mut oci::Process, args: &Parsed) -> Result<(), CliError> {
+    let number = |text: &str| {
+        text.parse::<u32>().map_err(|_| CliError::Usage(format!("{text:?} is no user or group number")))
+    };
+    let mut user = process.user().clone();
+    if let Some(given) = args.value("user") {
+        let (uid, gid) = given.split_once(':').unwrap_or((given, ""));
+        user.set_uid(number(uid)?);
+        if !gid.is_empty() {
+            user.set_gid(number(gid)?);
+        }
+    }
+    let groups = args.values("additional-gids");
+    if !groups.is_empty() {
+        let mut all = user.additional_gids().clone().unwrap_or_default();
+        for group in groups {
+            all.push(number(&group)?);
+        }
+        user.set_additional_gids(Some(all));
+    }
+    process.set_user(user);
+    Ok(())
+}
+
+fn add_capabilities(process: &mut oci::Process, names: &[String]) -> Result<(), CliError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut sets = process.capabilities().clone().unwrap_or_default();
+    for name in names {
+        let quoted = serde_json::Value::String(name.clone());
+        let one: Capability = serde_json::from_value(quoted)
+            .map_err(|_| CliError::Usage(format!("{name:?} is no capability")))?;
+        let with = |set: &Option<oci::Capabilities>| {
+            let mut set = set.clone().unwrap_or_default();
+            set.insert(one);
+            Some(set)
+        };
+        let (bounding, effective, permitted) =
+            (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
+        sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
+    }
+    process.set_capabilities(Some(sets));
+    Ok(())
+}
