@@ -5,16 +5,20 @@
 //! the whole id as its alias.
 
 use crate::{Error, Ipv4Net, Mac};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use sampan_spec::ContainerId;
 use sampan_sys::netlink::{self, Address, Family, Link, Messages, NewVeth, Socket};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 /// The container's end of the pair is called so, as in Docker.
 pub const INTERFACE: &str = "eth0";
 
+/// How long the bridge may take to notice a new port before it is left to itself.
+const CARRIER: Duration = Duration::from_millis(200);
 /// How often a name that is still taken by the last run's dying link is tried again.
 const TRIES: usize = 3;
 
@@ -43,7 +47,7 @@ pub struct Endpoint<'a> {
 pub fn attach(endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let host = host_name(endpoint.container);
     make_link(endpoint, &host).map_err(|source| Error::MakeLink {
-        host,
+        host: host.clone(),
         sandbox: INTERFACE.to_owned(),
         source,
     })?;
@@ -51,7 +55,8 @@ pub fn attach(endpoint: &Endpoint<'_>) -> Result<(), Error> {
         link: INTERFACE.to_owned(),
         address: endpoint.address,
         source,
-    })
+    })?;
+    wait_for_carrier(endpoint.bridge, &host).map_err(|source| Error::List { what: "links", source })
 }
 
 /// Takes a container off the bridge while it runs. Takes some 20 ms: never on the way of an end or a removal, where the
@@ -132,6 +137,33 @@ fn configure(endpoint: &Endpoint<'_>) -> Result<(), netlink::Error> {
     let results = inside.execute(&batch)?;
     // The first is refused where there is no IPv6, and then not needed.
     results.into_iter().skip(1).collect()
+}
+
+/// The kernel tells the bridge of its new port's carrier a moment later; what the container sends until then is lost,
+/// and sent again after a second. Kernels from 6.8 do that at the latest when a link is asked for.
+fn wait_for_carrier(bridge: u32, host: &str) -> Result<(), netlink::Error> {
+    let socket = Socket::open(Family::Route)?;
+    if is_operational(&socket, bridge, host)? {
+        return Ok(());
+    }
+    let changes = Socket::open(Family::Route)?;
+    changes.join(netlink::link_changes())?;
+    let deadline = Instant::now() + CARRIER;
+    while !is_operational(&socket, bridge, host)? {
+        let Ok(left) = Timespec::try_from(deadline.saturating_duration_since(Instant::now())) else { break };
+        let mut ready = [PollFd::new(&changes, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut ready, Some(&left)))? == 0 {
+            break;
+        }
+        changes.receive(|_| ())?;
+    }
+    Ok(())
+}
+
+/// Whether both carry packets. A port that is gone is waited for no longer.
+fn is_operational(socket: &Socket, bridge: u32, host: &str) -> Result<bool, netlink::Error> {
+    let port = netlink::link(socket, host)?.is_none_or(|link| link.operational);
+    Ok(port && netlink::link_at(socket, bridge)?.is_none_or(|link| link.operational))
 }
 
 fn open() -> Result<Socket, Error> {

@@ -11,6 +11,6 @@ pub mod mount;
 pub mod netlink;
 pub mod nft;
 pub mod process;
-pub mod signals;
 pub mod seccomp;
+pub mod signals;
 pub mod socket;

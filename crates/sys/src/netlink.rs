@@ -11,7 +11,7 @@ pub use attribute::{Attributes, Messages};
 pub(crate) use attribute::{be32, text};
 pub use route::{
     Address, Link, NewVeth, add_address, add_bridge, add_default_route, add_veth, addresses, changed_link,
-    delete_address, delete_link, link, link_changes, links, mark_bridge_port, routes, set_up,
+    delete_address, delete_link, link, link_at, link_changes, links, mark_bridge_port, routes, set_up,
     without_ipv6_address,
 };
 
@@ -124,6 +124,9 @@ impl Socket {
     /// Sends all messages and returns for each that asked for an acknowledgement how it went, in order. A later message
     /// is tried even if an earlier one is refused.
     pub fn execute(&self, messages: &Messages) -> Result<Vec<Result<(), Error>>, Error> {
+        if messages.count() == 0 {
+            return Ok(Vec::new());
+        }
         self.send(messages)?;
         let mut results: Vec<Result<(), Error>> = (0..messages.count()).map(|_| Ok(())).collect();
         self.drain(|answer| {

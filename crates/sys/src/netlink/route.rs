@@ -17,6 +17,7 @@ const GETROUTE: u16 = 26;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
+const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_AF_SPEC: u16 = 26;
@@ -39,6 +40,7 @@ const RTA_GATEWAY: u16 = 5;
 const RTA_TABLE: u16 = 15;
 
 const UP: u32 = 1;
+const OPERATIONAL: u8 = 6;
 const AF_INET: u8 = 2;
 const AF_INET6: u16 = 10;
 const TABLE_MAIN: u32 = 254;
@@ -65,6 +67,8 @@ pub struct Link {
     pub mac: Vec<u8>,
     /// Whether it is switched on.
     pub up: bool,
+    /// Whether it carries packets (RFC 2863's ifOperStatus is "up"): some time after both ends were switched on.
+    pub operational: bool,
 }
 
 /// An IPv4 address of a link, or the destination of a route.
@@ -198,7 +202,18 @@ pub fn links(socket: &Socket) -> Result<Vec<Link>, Error> {
 pub fn link(socket: &Socket, name: &str) -> Result<Option<Link>, Error> {
     let mut request = Messages::new();
     request.begin(GETLINK, 0, &link_header(0, 0, 0)).put_text(IFLA_IFNAME, name);
-    match list(socket, &request, NEWLINK, read_link) {
+    one_link(socket, &request)
+}
+
+/// The link with this index, if it is there.
+pub fn link_at(socket: &Socket, index: u32) -> Result<Option<Link>, Error> {
+    let mut request = Messages::new();
+    request.begin(GETLINK, 0, &link_header(index, 0, 0));
+    one_link(socket, &request)
+}
+
+fn one_link(socket: &Socket, request: &Messages) -> Result<Option<Link>, Error> {
+    match list(socket, request, NEWLINK, read_link) {
         Ok(found) => Ok(found.into_iter().next()),
         Err(error) if error.errno() == Some(rustix::io::Errno::NODEV) => Ok(None),
         Err(error) => Err(error),
@@ -269,6 +284,7 @@ fn read_link(body: &[u8]) -> Option<Link> {
         kind: attributes.nested(IFLA_LINKINFO).find(IFLA_INFO_KIND).and_then(text).map(str::to_owned),
         mac: attributes.find(IFLA_ADDRESS).unwrap_or_default().to_vec(),
         up: u32_at(body, 8)? & UP != 0,
+        operational: attributes.find(IFLA_OPERSTATE) == Some(&[OPERATIONAL]),
     })
 }
 

@@ -1,0 +1,459 @@
+//! What is in the kernel afterwards, as `nft`, `iptables` and `ip` show it, and that others' rules and ours get along.
+
+mod common;
+
+use common::{Host, Space, ask, id, isolated, net, output};
+use rustix::pipe::pipe;
+use sampan_network::{
+    BridgeConfig, Error, Firewall, Mac, PortMapping, PortRequest, Ports, Protocol, attach, detach, endpoint,
+    ensure_bridge, firewall, remove_bridge, sweep,
+};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+
+fn mapping(host_ip: Ipv4Addr, host_port: u16) -> PortMapping {
+    PortMapping {
+        proto: Protocol::Tcp,
+        host_ip,
+        host_port,
+        container_ip: Ipv4Addr::new(172, 18, 0, 2),
+        container_port: 80,
+    }
+}
+
+/// Brings white space to one form.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+const RULES: &str = r#"
+    chain to-container {
+        dnat ip to ip daddr . meta l4proto . th dport map @published-at
+        meta nfproto ipv4 dnat ip to meta l4proto . th dport map @published
+    }
+    chain inward {
+        ct state established,related goto pass
+        ct status dnat goto pass
+        iifname . oifname @talking goto pass
+        drop
+    }
+    chain pass {
+        meta mark set meta mark | 0x08000000 accept
+    }
+    chain raw {
+        type filter hook prerouting priority raw; policy accept;
+        iifname != "lo" ip daddr 127.0.0.0/8 drop
+    }
+    chain prerouting {
+        type nat hook prerouting priority dstnat; policy accept;
+        fib daddr type local jump to-container
+    }
+    chain output {
+        type nat hook output priority -100; policy accept;
+        fib daddr type local jump to-container
+    }
+    chain forward {
+        type filter hook forward priority filter - 10; policy accept;
+        oifname @bridges goto inward
+        iifname @bridges goto pass
+    }
+    chain postrouting {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname @bridges ip saddr 127.0.0.0/8 masquerade
+        oifname @bridges ip saddr @subnets ct status dnat masquerade
+        oifname != @bridges ip saddr @subnets masquerade
+    }
+    chain guard {
+        type filter hook forward priority filter - 5; policy accept;
+        meta mark & 0x08000000 == 0x08000000 accept
+        iifname @neighbours accept
+        oifname @neighbours accept
+        counter packets 0 bytes 0 drop
+    }
+}"#;
+
+#[test]
+fn nft_lists_the_table_as_it_is_meant() {
+    isolated(|| {
+        let host = Host::new();
+        firewall::publish(&host.firewall, &id(2), &[mapping(ANY, 8080), mapping(Ipv4Addr::LOCALHOST, 53)])
+            .unwrap();
+        let listed = squeezed(&output("nft", &["list", "table", "inet", "sampan"]));
+        let name = id(2);
+        for expected in [
+            "set bridges { type ifname elements = { \"sampan0\" } }".to_owned(),
+            "set talking { type ifname . ifname elements = { \"sampan0\" . \"sampan0\" } }".to_owned(),
+            "set subnets { type ipv4_addr flags interval elements = { 172.18.0.0/16 } }".to_owned(),
+            "set neighbours { type ifname }".to_owned(),
+            format!(
+                "map published {{ type inet_proto . inet_service : ipv4_addr . inet_service \
+                 elements = {{ tcp . 8080 comment \"{name}\" : 172.18.0.2 . 80 }} }}"
+            ),
+            format!(
+                "map published-at {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service \
+                 elements = {{ 127.0.0.1 . tcp . 53 comment \"{name}\" : 172.18.0.2 . 80 }} }}"
+            ),
+            squeezed(RULES),
+        ] {
+            assert!(listed.contains(&expected), "{expected}\nis not in\n{listed}");
+        }
+        // What nft prints it can read again.
+        let json = output("nft", &["-j", "list", "table", "inet", "sampan"]);
+        assert!(json.contains(r#""type": ["ipv4_addr", "inet_proto", "inet_service"]"#), "{json}");
+    });
+}
+
+#[test]
+fn everything_can_be_done_twice() {
+    isolated(|| {
+        let host = Host::new();
+        let ports = [mapping(ANY, 8080), mapping(Ipv4Addr::LOCALHOST, 8081)];
+        firewall::publish(&host.firewall, &id(2), &ports).unwrap();
+        let before = output("nft", &["list", "ruleset"]);
+        firewall::publish(&host.firewall, &id(2), &ports).unwrap();
+        assert_eq!(firewall::ensure(&host.firewall).unwrap(), vec![]);
+        assert_eq!(output("nft", &["list", "ruleset"]), before);
+        let again = ensure_bridge(&BridgeConfig { name: "sampan0".to_owned(), gateway: None }).unwrap();
+        assert_eq!(again, host.bridge);
+        firewall::unpublish(&host.firewall, &id(2), &ports[..1]).unwrap();
+        firewall::unpublish(&host.firewall, &id(2), &ports).unwrap();
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::new());
+    });
+}
+
+#[test]
+fn a_table_of_another_version_is_replaced() {
+    isolated(|| {
+        output("nft", &["add table inet sampan; add map inet sampan published { type mark : mark; }"]);
+        let host = Host::new();
+        firewall::publish(&host.firewall, &id(2), &[mapping(ANY, 8080)]).unwrap();
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::from([id(2)]));
+    });
+}
+
+#[test]
+fn the_bridge_is_made_changed_and_removed() {
+    isolated(|| {
+        let config = |gateway| BridgeConfig { name: "test0".to_owned(), gateway };
+        let bridge = ensure_bridge(&config(None)).unwrap();
+        assert_eq!(bridge.gateway, net("172.18.0.1/16"));
+        let bridge = ensure_bridge(&config(Some(net("10.7.0.1/24")))).unwrap();
+        assert_eq!(bridge.gateway, net("10.7.0.1/24"));
+        let shown = output("ip", &["-4", "-o", "addr", "show", "test0"]);
+        assert!(shown.contains("10.7.0.1/24 brd 10.7.0.255") && !shown.contains("172.18"), "{shown}");
+        assert_eq!(ensure_bridge(&config(None)).unwrap(), bridge);
+        let other = ensure_bridge(&BridgeConfig { name: "test1".to_owned(), gateway: None }).unwrap();
+        assert_eq!(other.gateway, net("172.18.0.1/16"));
+        remove_bridge("test0").unwrap();
+        remove_bridge("test0").unwrap();
+        assert!(matches!(
+            ensure_bridge(&BridgeConfig { name: "lo".to_owned(), gateway: None }),
+            Err(Error::NotABridge { .. })
+        ));
+    });
+}
+
+#[test]
+fn a_bridge_of_the_administrator_is_left_as_it_is() {
+    isolated(|| {
+        output("ip", &["link", "add", "br0", "type", "bridge"]);
+        output("ip", &["addr", "add", "10.8.0.1/24", "dev", "br0"]);
+        let found = ensure_bridge(&BridgeConfig { name: "br0".to_owned(), gateway: None }).unwrap();
+        assert_eq!(found.gateway, net("10.8.0.1/24"));
+        ensure_bridge(&BridgeConfig { name: "br0".to_owned(), gateway: Some(net("10.9.0.1/24")) }).unwrap();
+        let shown = output("ip", &["-4", "-o", "addr", "show", "br0"]);
+        assert!(shown.contains("10.8.0.1/24") && shown.contains("10.9.0.1/24"), "{shown}");
+        remove_bridge("br0").unwrap();
+        output("ip", &["link", "show", "br0"]);
+    });
+}
+
+#[test]
+fn a_container_has_its_link_address_and_route() {
+    isolated(|| {
+        let host = Host::new();
+        let container = host.container(2);
+        let shown = output("ip", &["-d", "link", "show", &endpoint::host_name(&container.id)]);
+        for expected in [container.id.as_str(), "master sampan0", "hairpin on", "state UP"] {
+            assert!(shown.contains(expected), "{expected} is not in {shown}");
+        }
+        let inside = container.space.run(|| output("ip", &["addr", "show", "eth0"]));
+        for expected in ["02:42:ac:12:00:02", "inet 172.18.0.2/16 brd 172.18.255.255", "state UP"] {
+            assert!(inside.contains(expected), "{expected} is not in {inside}");
+        }
+        assert!(!inside.contains("inet6"), "{inside}");
+        let route = container.space.run(|| output("ip", &["route"]));
+        assert!(route.contains("default via 172.18.0.1 dev eth0"), "{route}");
+        assert_eq!(endpoint::owners("sampan0").unwrap(), BTreeSet::from([id(2)]));
+        detach(&container.id).unwrap();
+        detach(&container.id).unwrap();
+        assert_eq!(endpoint::owners("sampan0").unwrap(), BTreeSet::new());
+    });
+}
+
+#[test]
+fn a_container_that_starts_again_replaces_its_old_link() {
+    isolated(|| {
+        let host = Host::new();
+        let old = host.container(2);
+        let new = host.container(2);
+        assert!(old.space.run(|| !output("ip", &["link"]).contains("eth0")));
+        new.serve(80);
+        assert!(ask(new.address, 80).is_some());
+    });
+}
+
+#[test]
+fn what_no_container_claims_is_swept_away() {
+    isolated(|| {
+        let host = Host::new();
+        let containers = [host.container(2), host.container(3)];
+        for container in &containers {
+            let port = 8000 + u16::from(container.address.octets()[3]);
+            firewall::publish(&host.firewall, &container.id, &[mapping(ANY, port)]).unwrap();
+        }
+        firewall::publish(&host.firewall, &id(9), &[mapping(Ipv4Addr::LOCALHOST, 9)]).unwrap();
+        let gone = sweep(&host.firewall, "sampan0", &BTreeSet::from([id(3)])).unwrap();
+        assert_eq!(gone, BTreeSet::from([id(2), id(9)]));
+        assert_eq!(endpoint::owners("sampan0").unwrap(), BTreeSet::from([id(3)]));
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::from([id(3)]));
+    });
+}
+
+#[test]
+fn packets_pass_where_iptables_drops_by_policy() {
+    isolated(|| {
+        for script in [
+            "iptables -P FORWARD DROP",
+            "iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; \
+             iptables -A FORWARD -j DOCKER-USER",
+        ] {
+            output("nft", &["flush", "ruleset"]);
+            output("sh", &["-ec", script]);
+            let host = Host::new();
+            let (server, client) = (host.container(2), host.container(3));
+            server.serve(80);
+            let published = PortMapping { container_ip: server.address, ..mapping(ANY, 8080) };
+            firewall::publish(&host.firewall, &server.id, &[published]).unwrap();
+            let gateway = host.bridge.gateway.address();
+            assert!(client.space.run(move || ask(gateway, 8080)).is_some(), "{script}");
+
+            let chain = if script.contains("USER") { "DOCKER-USER" } else { "FORWARD" };
+            let rules = output("iptables", &["-S", chain]);
+            let ours = format!("-A {chain} -m mark --mark 0x8000000/0x8000000");
+            assert_eq!(rules.matches(&ours).count(), 1, "{rules}");
+            firewall::ensure(&host.firewall).unwrap();
+            assert_eq!(output("iptables", &["-S", chain]), rules, "once is enough");
+            firewall::remove(&host.firewall).unwrap();
+            assert!(!output("iptables", &["-S"]).contains("0x8000000"));
+            sweep(&host.firewall, "sampan0", &BTreeSet::new()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_a_reload_removes_comes_back() {
+    isolated(|| {
+        let host = Host::new();
+        let (reader, writer) = pipe().unwrap();
+        let (lost, losses) = channel();
+        let watched = host.firewall.clone();
+        let watching = Space::new();
+        // A thread of this name space, like the daemon's.
+        let netns = rustix::fs::open(
+            "/proc/thread-self/ns/net",
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .unwrap();
+        let (ready, is_ready) = channel();
+        let watcher = std::thread::spawn(move || {
+            watching.run(move || {
+                sampan_sys::process::join(netns, sampan_sys::process::Namespaces::NETWORK).unwrap();
+                ready.send(()).unwrap();
+                firewall::watch(&watched, reader.as_fd(), || {
+                    firewall::ensure(&watched).unwrap();
+                    lost.send(()).unwrap();
+                })
+                .unwrap();
+            });
+        });
+        is_ready.recv().unwrap();
+        let until = |what: &str, condition: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !condition() {
+                assert!(Instant::now() < deadline, "{what}");
+                std::thread::yield_now();
+            }
+        };
+        // The watcher may not listen yet: repeat until it does.
+        until("loss", &|| {
+            output("nft", &["flush", "ruleset"]);
+            losses.recv_timeout(Duration::from_millis(200)).is_ok()
+        });
+        assert!(output("nft", &["list", "ruleset"]).contains("table inet sampan"));
+        output("iptables", &["-P", "FORWARD", "DROP"]);
+        until("policy", &|| output("iptables", &["-S", "FORWARD"]).contains("0x8000000"));
+        output("iptables", &["-F", "FORWARD"]);
+        until("flush", &|| output("iptables", &["-S", "FORWARD"]).contains("0x8000000"));
+        output("ip", &["link", "add", "docker0", "type", "bridge"]);
+        until("bridge", &|| output("nft", &["list", "set", "inet", "sampan", "neighbours"]).contains("docker0"));
+        drop(writer);
+        watcher.join().unwrap();
+    });
+}
+
+#[test]
+fn taken_ports_are_refused_in_dockers_words() {
+    isolated(|| {
+        let mut ports = Ports::new();
+        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
+        let request = |host_ip, port: Option<u16>| PortRequest {
+            proto: Protocol::Tcp,
+            host_ip,
+            host_ports: port.map(|port| port..=port),
+            container_port: 80,
+        };
+        let refused = |ports: &mut Ports, request: PortRequest| {
+            ports.reserve(&id(3), container_ip, &[request]).unwrap_err().on_endpoint("web", "abc")
+        };
+        const PREFIX: &str = "failed to set up container networking: driver failed programming external connectivity \
+                              on endpoint web (abc): ";
+        let listener = TcpListener::bind((ANY, 8080)).unwrap();
+        assert_eq!(
+            refused(&mut ports, request(ANY, Some(8080))),
+            format!(
+                "{PREFIX}failed to bind host port for 0.0.0.0:8080:172.18.0.2:80/tcp: address already in use"
+            )
+        );
+        drop(listener);
+        ports.reserve(&id(2), container_ip, &[request(ANY, Some(8080))]).unwrap();
+        assert!(TcpListener::bind((ANY, 8080)).is_err(), "the port is held");
+        assert_eq!(
+            refused(&mut ports, request(Ipv4Addr::LOCALHOST, Some(8080))),
+            format!("{PREFIX}Bind for 127.0.0.1:8080 failed: port is already allocated")
+        );
+        assert_eq!(
+            refused(&mut ports, request(Ipv4Addr::new(192, 0, 2, 77), Some(8081))),
+            format!(
+                "{PREFIX}failed to bind host port for 192.0.2.77:8081:172.18.0.2:80/tcp: cannot assign requested \
+                 address"
+            )
+        );
+        ports.release(&id(2));
+        TcpListener::bind((ANY, 8080)).unwrap();
+    });
+}
+
+#[test]
+fn free_ports_are_given_in_order() {
+    isolated(|| {
+        let mut ports = Ports::new();
+        let any = PortRequest { proto: Protocol::Tcp, host_ip: ANY, host_ports: None, container_port: 80 };
+        let listener = TcpListener::bind((ANY, 32769)).unwrap();
+        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
+        let given = ports.reserve(&id(2), container_ip, &[any.clone(), any.clone()]).unwrap();
+        assert_eq!(given.iter().map(|m| m.host_port).collect::<Vec<_>>(), [32768, 32770]);
+        ports.release(&id(2));
+        let given = ports.reserve(&id(2), container_ip, std::slice::from_ref(&any)).unwrap();
+        assert_eq!(given[0].host_port, 32771, "not reused at once");
+        let range = PortRequest { host_ports: Some(32769..=32771), ..any };
+        let both = [range.clone(), range];
+        let error = ports.reserve(&id(3), container_ip, &both).unwrap_err();
+        assert!(matches!(error, Error::NoFreePort { .. }), "{error}");
+        drop(TcpListener::bind((ANY, 32770)).unwrap());
+        drop(listener);
+    });
+}
+
+#[test]
+fn a_found_container_keeps_a_port_that_was_bound_meanwhile() {
+    isolated(|| {
+        let mut ports = Ports::new();
+        let listener = TcpListener::bind((ANY, 8080)).unwrap();
+        let mappings = [mapping(ANY, 8080), mapping(ANY, 8081)];
+        assert_eq!(ports.adopt(&id(2), &mappings), [mappings[0]]);
+        let request = PortRequest {
+            proto: Protocol::Tcp,
+            host_ip: ANY,
+            host_ports: Some(8080..=8080),
+            container_port: 80,
+        };
+        let error = ports.reserve(&id(3), mappings[0].container_ip, &[request]).unwrap_err();
+        assert!(matches!(error, Error::PortAllocated { .. }), "{error}");
+        drop(listener);
+    });
+}
+
+#[test]
+fn daemons_side_by_side_do_not_collide() {
+    isolated(|| {
+        let host = Host::new();
+        let bridge = ensure_bridge(&BridgeConfig { name: "test1".to_owned(), gateway: None }).unwrap();
+        let network = firewall::Network {
+            bridge: bridge.name.clone(),
+            subnet: bridge.gateway.network(),
+            icc: true,
+            masquerade: true,
+        };
+        let other = Firewall { table: firewall::table_name("test1"), networks: vec![network] };
+        firewall::ensure(&other).unwrap();
+        let second = Host { bridge, firewall: other };
+        let (a, b) = (host.container(2), second.container(3));
+        a.serve(80);
+        b.serve(80);
+        for (host, container, port) in [(&host, &a, 8080), (&second, &b, 8081)] {
+            let published = PortMapping { container_ip: container.address, ..mapping(ANY, port) };
+            firewall::publish(&host.firewall, &container.id, &[published]).unwrap();
+        }
+        let (to_a, to_b) = (host.bridge.gateway.address(), second.bridge.gateway.address());
+        assert!(b.space.run(move || ask(to_a, 8080)).is_some());
+        assert!(a.space.run(move || ask(to_b, 8081)).is_some());
+        let direct = b.address;
+        assert_eq!(a.space.run(move || ask(direct, 80)), None, "unpublished");
+        firewall::remove(&second.firewall).unwrap();
+        assert!(b.space.run(move || ask(to_a, 8080)).is_some());
+    });
+}
+
+#[test]
+fn it_takes_about_a_millisecond() {
+    isolated(|| {
+        let host = Host::new();
+        let mut attaches = Vec::new();
+        for n in 2..22 {
+            let space = Space::new();
+            let (netns, socket) = space.handles();
+            let address = host.bridge.gateway.with_address(Ipv4Addr::new(172, 18, 0, n));
+            let before = Instant::now();
+            attach(&endpoint::Endpoint {
+                container: &id(n),
+                bridge: host.bridge.index,
+                netns: netns.as_fd(),
+                netlink: socket.as_fd(),
+                address,
+                gateway: host.bridge.gateway.address(),
+                mac: Mac::of(address.address()),
+            })
+            .unwrap();
+            attaches.push(before.elapsed());
+        }
+        let mut publishes = Vec::new();
+        for port in 8000..8020 {
+            let before = Instant::now();
+            firewall::publish(&host.firewall, &id(2), &[mapping(ANY, port)]).unwrap();
+            publishes.push(before.elapsed());
+        }
+        attaches.sort();
+        publishes.sort();
+        println!("attach {:?}, publish {:?} (medians)", attaches[10], publishes[10]);
+        // Generous: other tests run at the same time on few processors.
+        assert!(attaches[10] < Duration::from_millis(20), "{attaches:?}");
+        assert!(publishes[10] < Duration::from_millis(5), "{publishes:?}");
+    });
+}
