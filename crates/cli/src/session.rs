@@ -123,3 +123,14 @@ fn resize(client: &Arc<Client>, target: &Target) {
         }
     });
 }
+
+/// Gives a container's terminal another size than ours for a moment, so that a program that draws its screen or a prompt
+/// does so again.
+pub(crate) async fn redraw(client: &Client, id: &str) {
+    if !terminal::output_is_terminal() {
+        return;
+    }
+    let (rows, columns) = terminal::size().unwrap_or_default();
+    // A container that has just ended does not mind.
+    let _ = client.container_resize(id, rows.saturating_add(1), columns.saturating_add(1)).await;
+}

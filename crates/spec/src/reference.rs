@@ -108,8 +108,7 @@ impl FromStr for ImageName {
         let path =
             if domain == DEFAULT_DOMAIN && !path.contains('/') { format!("{OFFICIAL}{path}") } else { path };
         if path.bytes().any(|b| b.is_ascii_uppercase()) {
-            let typed = path.strip_prefix(OFFICIAL).unwrap_or(&path);
-            return Err(ParseReferenceError::Uppercase(typed.to_owned()));
+            return Err(ParseReferenceError::Uppercase(path));
         }
         if !is_domain(domain) || !path.split('/').all(is_component) {
             return Err(ParseReferenceError::Format);

@@ -4,7 +4,7 @@ use super::run::exit_code;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
-use crate::session::{Session, Target, passing_signals};
+use crate::session::{Session, Target, passing_signals, redraw};
 use crate::streams::{End, Options};
 use crate::verb::Verb;
 use crate::{signals, terminal};
@@ -69,6 +69,9 @@ impl Attach {
             tty: config.tty,
             detach_keys: self.detach_keys.clone().unwrap_or_default(),
         };
+        if config.tty {
+            redraw(client, id).await;
+        }
         let session = Session::begin(client, Target::Container(id.clone()), stream, options, signals)?;
         let (end, signals) = session.run().await?;
         if let End::Detached = end {

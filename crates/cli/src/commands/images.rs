@@ -6,7 +6,7 @@ use crate::flags::Count;
 use crate::format::duration::ago;
 use crate::format::listing::{Column, Listing};
 use crate::format::text::short_id;
-use crate::options::filter::filters;
+use crate::options::filter::{Filter, filter, filters};
 use crate::print;
 use crate::verb::Verb;
 use jiff::Timestamp;
@@ -24,8 +24,8 @@ pub(crate) struct Images {
     #[arg(long)]
     digests: bool,
     /// Filter output based on conditions provided
-    #[arg(short, long, value_name = "filter")]
-    filter: Vec<String>,
+    #[arg(short, long, value_name = "filter", value_parser = filter)]
+    filter: Vec<Filter>,
     #[arg(long, value_name = "string", help = super::LIST_FORMAT_HELP)]
     format: Option<String>,
     /// Don't truncate output
@@ -44,7 +44,7 @@ impl Verb for Images {
     const COUNT: Count = Count::AtMost(1);
 
     fn run(self, context: &Context) -> Result<u8, Error> {
-        let mut filters = filters(&self.filter).map_err(|error| Error::Invalid(error.to_string()))?;
+        let mut filters = filters(&self.filter);
         if let Some(repository) = &self.repository {
             filters.add("reference", repository);
         }

@@ -7,7 +7,7 @@ use crate::format::duration::ago;
 use crate::format::listing::{Column, Listing};
 use crate::format::ports::{self, Port};
 use crate::format::text::{ellipsis, quote, short_id};
-use crate::options::filter::filters;
+use crate::options::filter::{Filter, filter, filters};
 use crate::options::numbers::integer;
 use crate::print;
 use crate::verb::Verb;
@@ -22,8 +22,8 @@ pub(crate) struct Ps {
     #[arg(short, long)]
     all: bool,
     /// Filter output based on conditions provided
-    #[arg(short, long, value_name = "filter")]
-    filter: Vec<String>,
+    #[arg(short, long, value_name = "filter", value_parser = filter)]
+    filter: Vec<Filter>,
     #[arg(long, value_name = "string", help = super::LIST_FORMAT_HELP)]
     format: Option<String>,
     /// Show n last created containers (includes all states)
@@ -51,7 +51,7 @@ impl Verb for Ps {
     const COUNT: Count = Count::None;
 
     fn run(self, context: &Context) -> Result<u8, Error> {
-        let filters = filters(&self.filter).map_err(|error| Error::Invalid(error.to_string()))?;
+        let filters = filters(&self.filter);
         let last = if self.latest && self.last == -1 { 1 } else { self.last };
         let limit = u64::try_from(last).ok().filter(|limit| *limit > 0);
         let client = context.client()?;

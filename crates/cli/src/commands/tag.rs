@@ -21,12 +21,10 @@ impl Verb for Tag {
     const COUNT: Count = Count::Exactly(2);
 
     fn run(self, context: &Context) -> Result<u8, Error> {
-        let target: Reference = self.target.parse().map_err(|error| {
-            Error::Invalid(format!(
-                "Error parsing reference: {:?} is not a valid repository/tag: {error}",
-                self.target
-            ))
-        })?;
+        if !is_id(&self.source) {
+            parse(&self.source)?;
+        }
+        let target = parse(&self.target)?;
         if target.digest.is_some() {
             return Err(Error::Refused("refusing to create a tag with a digest reference"));
         }
@@ -37,4 +35,15 @@ impl Verb for Tag {
             Ok(0)
         })
     }
+}
+
+fn parse(text: &str) -> Result<Reference, Error> {
+    text.parse().map_err(|error| {
+        Error::Invalid(format!("Error parsing reference: {text:?} is not a valid repository/tag: {error}"))
+    })
+}
+
+/// `sha256:...`: an image's id, which is no reference.
+fn is_id(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

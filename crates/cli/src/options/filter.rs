@@ -4,17 +4,23 @@ use sampan_api::Filters;
 
 /// A filter has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid argument \"{0}\" for \"-f, --filter\" flag: bad format of filter (expected name=value)")]
-pub(crate) struct FilterError(String);
+#[error("bad format of filter (expected name=value)")]
+pub(crate) struct FilterError;
+
+/// A filter's name and the value that must fit.
+pub(crate) type Filter = (String, String);
+
+/// Reads one filter.
+pub(crate) fn filter(text: &str) -> Result<Filter, FilterError> {
+    let (name, value) = text.split_once('=').ok_or(FilterError)?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+}
 
 /// All filters of one command line.
-pub(crate) fn filters(texts: &[String]) -> Result<Filters, FilterError> {
+pub(crate) fn filters(all: &[Filter]) -> Filters {
     let mut filters = Filters::default();
-    for text in texts.iter().filter(|text| !text.is_empty()) {
-        let (name, value) = text.split_once('=').ok_or_else(|| FilterError(text.clone()))?;
-        filters.add(&name.trim().to_ascii_lowercase(), value.trim());
-    }
-    Ok(filters)
+    all.iter().for_each(|(name, value)| filters.add(name, value));
+    filters
 }
 
 #[cfg(test)]
@@ -23,8 +29,8 @@ mod tests {
 
     #[test]
     fn names_and_values() {
-        let got = filters(&["Label=a=b".into(), "label=c".into()]).unwrap();
+        let got = filters(&["Label=a=b", "label=c"].map(|text| filter(text).unwrap()));
         assert_eq!(got.get("label"), ["a=b", "c"]);
-        assert!(filters(&["x".into()]).is_err());
+        assert_eq!(filter("x"), Err(FilterError));
     }
 }

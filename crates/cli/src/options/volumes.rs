@@ -18,11 +18,9 @@ pub(crate) enum VolumeError {
     Empty,
     #[error("invalid spec: {0}: empty section between colons")]
     EmptySection(String),
-    #[error("invalid spec: {0}: too many colons")]
-    TooManyColons(String),
 }
 
-/// Reads one `-v`; a source that starts with a dot is taken from `here`.
+/// Reads one `-v`; a source that starts with a dot is taken from `here`. The daemon knows the options.
 pub(crate) fn volume(text: &str, here: &Path) -> Result<Volume, VolumeError> {
     if text.is_empty() {
         return Err(VolumeError::Empty);
@@ -33,11 +31,11 @@ pub(crate) fn volume(text: &str, here: &Path) -> Result<Volume, VolumeError> {
     }
     match parts[..] {
         [path] => Ok(Volume::Anonymous(path.to_owned())),
-        [source, ref rest @ ..] if rest.len() < 3 => {
+        [source, ref rest @ ..] => {
             let source = if source.starts_with('.') { clean(&here.join(source)) } else { source.to_owned() };
             Ok(Volume::Bind(format!("{source}:{}", rest.join(":"))))
         }
-        _ => Err(VolumeError::TooManyColons(text.to_owned())),
+        [] => Err(VolumeError::Empty),
     }
 }
 
@@ -74,7 +72,7 @@ mod tests {
             ("", Err("invalid empty volume spec")),
             ("::", Err("invalid spec: ::: empty section between colons")),
             (":/b", Err("invalid spec: :/b: empty section between colons")),
-            ("a:b:c:d", Err("invalid spec: a:b:c:d: too many colons")),
+            ("a:b:c:d", bind("a:b:c:d")),
         ] {
             let got = volume(text, Path::new("/home/me")).map_err(|e| e.to_string());
             assert_eq!(got, want.map_err(str::to_owned), "{text}");
