@@ -9,7 +9,6 @@ pub enum Operation {
     Ping,
     Version,
     Info,
-    DiskUsage,
     ContainerCreate,
     ContainerList,
     ContainerInspect,
@@ -29,7 +28,6 @@ pub enum Operation {
     ImageCreate,
     ImageLoad,
     ImageInspect,
-    ImageHistory,
     ImageTag,
     ImageRemove,
 }
@@ -54,7 +52,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/_ping", Operation::Ping),
     on("GET", "/version", Operation::Version),
     on("GET", "/info", Operation::Info),
-    on("GET", "/system/df", Operation::DiskUsage),
     on("POST", "/containers/create", Operation::ContainerCreate),
     on("GET", "/containers/json", Operation::ContainerList),
     on("GET", "/containers/{name}/json", Operation::ContainerInspect),
@@ -74,7 +71,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
     on("POST", "/images/create", Operation::ImageCreate),
     on("POST", "/images/load", Operation::ImageLoad),
     on("GET", "/images/{name...}/json", Operation::ImageInspect),
-    on("GET", "/images/{name...}/history", Operation::ImageHistory),
     on("POST", "/images/{name...}/tag", Operation::ImageTag),
     on("DELETE", "/images/{name...}", Operation::ImageRemove),
 ];

@@ -1,4 +1,5 @@
-//! JSON as Go's encoding reads it: `null` leaves a field as it was, unknown fields are ignored.
+//! JSON as Go's encoding reads it: `null` leaves a field as it was, unknown fields are ignored. An entry of a map stays
+//! though its value is `null` (`"80/tcp": null` is a port without a place on the host).
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,17 +14,25 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_value(value)
 }
 
-/// Removes members of objects that are `null`, at every depth.
+/// Removes fields that are `null`, at every depth.
 pub fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            let kept = std::mem::take(members).into_iter().filter(|(_, member)| !member.is_null());
+            let kept = std::mem::take(members)
+                .into_iter()
+                .filter(|(name, member)| !member.is_null() || !is_field(name));
             *members = kept.collect::<Map<_, _>>();
             members.values_mut().for_each(drop_nulls);
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Fields are words that begin with a letter; entries of maps are ports, paths, networks, labels.
+fn is_field(name: &str) -> bool {
+    name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// What Go's decoder says of a document that is no JSON, as Docker's users know it.
@@ -62,6 +71,9 @@ mod tests {
         let read: BTreeMap<String, BTreeMap<String, u8>> =
             read(br#"{"a":null,"b":{"c":null,"d":1}}"#).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"b":{"d":1}}"#);
+        let mut ports = serde_json::json!({"Ports": {"80/tcp": null}, "Env": null});
+        drop_nulls(&mut ports);
+        assert_eq!(ports.to_string(), r#"{"Ports":{"80/tcp":null}}"#);
     }
 
     #[test]

@@ -96,24 +96,6 @@ pub struct ImageMetadata {
     pub last_tag_time: String,
 }
 
-/// A line of `GET /images/{name}/history`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ImageHistory {
-    /// The image's id, or `<missing>`.
-    pub id: String,
-    /// Seconds since 1970.
-    pub created: i64,
-    /// What made it.
-    pub created_by: String,
-    /// The image's names.
-    pub tags: Option<Vec<String>>,
-    /// Bytes of the layer.
-    pub size: i64,
-    /// What was said about it.
-    pub comment: String,
-}
-
 /// A line of the answer to `DELETE /images/{name}`: one of the two.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

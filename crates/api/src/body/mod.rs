@@ -16,21 +16,28 @@ pub use container::{
 pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};
 pub use host::{HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, Ulimit};
 pub use image::{
-    ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImageRootFs,
-    ImageSummary, Progress, ProgressDetail,
+    ErrorDetail, ImageConfig, ImageDeleted, ImageInspect, ImageMetadata, ImageRootFs, ImageSummary, Progress,
+    ProgressDetail,
 };
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
-pub use system::{Commit, Component, DiskUsage, Info, Platform, Plugins, Swarm, Version};
+pub use system::{Commit, Component, Info, Platform, Plugins, Swarm, Version};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// A set as Go writes it: `{"80/tcp": {}}`.
 pub type Set = BTreeMap<String, Empty>;
 
-/// `{}`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `{}`, or anything else that a client may have put there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Empty {}
+
+impl<'de> Deserialize<'de> for Empty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
 
 /// The body of every answer that is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! The daemon and its host.
 
-use super::{ContainerSummary, ImageSummary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -160,20 +159,4 @@ pub struct Commit {
     /// Its id.
     #[serde(rename = "ID")]
     pub id: String,
-}
-
-/// `GET /system/df`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct DiskUsage {
-    /// Bytes of all layers.
-    pub layers_size: i64,
-    /// All images.
-    pub images: Vec<ImageSummary>,
-    /// All containers, with their sizes.
-    pub containers: Vec<ContainerSummary>,
-    /// All volumes.
-    pub volumes: Vec<Value>,
-    /// The builder's cache.
-    pub build_cache: Vec<Value>,
 }

@@ -5,8 +5,7 @@ use crate::Filters;
 use crate::Result;
 use crate::body::{
     ContainerCreate, ContainerCreated, ContainerInspect, ContainerSummary, ExecCreate, ExecCreated,
-    ExecInspect, ExecStart, ImageDeleted, ImageHistory, ImageInspect, ImageSummary, Info, Progress, Version,
-    WaitAnswer,
+    ExecInspect, ExecStart, ImageDeleted, ImageInspect, ImageSummary, Info, Progress, Version, WaitAnswer,
 };
 use crate::query::{Query, escape};
 use http::{Method, StatusCode};
@@ -153,11 +152,6 @@ impl Client {
     /// `GET /images/{name}/json`.
     pub async fn image_inspect(&self, name: &str) -> Result<ImageInspect> {
         self.json(GET, &format!("/images/{}/json", escape(name)), Body::Empty).await
-    }
-
-    /// `GET /images/{name}/history`.
-    pub async fn image_history(&self, name: &str) -> Result<Vec<ImageHistory>> {
-        self.json(GET, &format!("/images/{}/history", escape(name)), Body::Empty).await
     }
 
     /// `POST /images/{name}/tag`.

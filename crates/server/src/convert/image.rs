@@ -1,0 +1,198 @@
+//! Images as Docker shows them, and the filters that choose among them.
+
+use super::inspect::DRIVER;
+use crate::error::Error;
+use sampan_api::Filters;
+use sampan_api::body::{
+    Empty, GraphDriver, ImageConfig, ImageDeleted, ImageInspect, ImageMetadata, ImageRootFs, ImageSummary,
+    NO_TIME, Set,
+};
+use sampan_engine::image::{Image, Removed};
+use sampan_spec::Reference;
+use std::collections::BTreeMap;
+
+/// The filters that there are.
+pub(crate) const FILTERS: [&str; 5] = ["before", "dangling", "label", "reference", "since"];
+
+/// Chooses from all images.
+///
+/// # Errors
+/// When a filter's value makes no sense.
+pub(crate) fn choose<'i>(all: &'i [Image], filters: &Filters) -> Result<Vec<&'i Image>, Error> {
+    let dangling = filters.truth("dangling")?;
+    let before = created_of(all, filters, "before")?;
+    let since = created_of(all, filters, "since")?;
+    let patterns = filters.get("reference");
+    let fits = |image: &&Image| {
+        dangling.is_none_or(|dangling| dangling == image.names.is_empty())
+            && (patterns.is_empty() || !shown_names(image, patterns).is_empty())
+            && filters.labels_fit("label", &image.config.run().labels)
+            && before.is_none_or(|time| seconds(image) < time)
+            && since.is_none_or(|time| seconds(image) > time)
+    };
+    Ok(all.iter().filter(fits).collect())
+}
+
+/// When an image says that it was made.
+fn seconds(image: &Image) -> i64 {
+    image.config.document().created.map_or(0, |time| time.as_second())
+}
+
+fn created_of(all: &[Image], filters: &Filters, name: &str) -> Result<Option<i64>, Error> {
+    let [typed, ..] = filters.get(name) else { return Ok(None) };
+    let bare = typed.strip_prefix("sha256:").unwrap_or(typed);
+    let wanted = typed.parse::<Reference>().ok();
+    let found = all.iter().find(|image| {
+        wanted.as_ref().is_some_and(|name| image.names.contains(name))
+            || image.record.id.hex().starts_with(bare)
+    });
+    let missing = || Error::NoSuchImage(typed.clone());
+    found.map(|image| Some(seconds(image))).ok_or_else(missing)
+}
+
+/// An image's names of which one of the patterns fits (`golden/*`, `debian:1?`), or all where there are none.
+fn shown_names<'i>(image: &'i Image, patterns: &[String]) -> Vec<&'i Reference> {
+    let fits = |name: &&Reference| {
+        let familiar = name.familiar();
+        patterns.iter().any(|pattern| glob(pattern, &familiar) || glob(pattern, &name.name.familiar()))
+    };
+    if patterns.is_empty() { image.names.iter().collect() } else { image.names.iter().filter(fits).collect() }
+}
+
+/// Shell patterns: `*` and `?` stand for anything but a slash.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (mut states, pattern) = (vec![0], pattern.as_bytes());
+    let past_stars = |states: &mut Vec<usize>| {
+        let mut i = 0;
+        while let Some(&at) = states.get(i) {
+            if pattern.get(at) == Some(&b'*') && !states.contains(&(at + 1)) {
+                states.push(at + 1);
+            }
+            i += 1;
+        }
+    };
+    past_stars(&mut states);
+    for byte in text.bytes() {
+        let step = |at: &usize| match pattern.get(*at)? {
+            b'*' => (byte != b'/').then_some(*at),
+            b'?' => (byte != b'/').then_some(at + 1),
+            own => (*own == byte).then_some(at + 1),
+        };
+        states = states.iter().filter_map(step).collect();
+        states.sort_unstable();
+        states.dedup();
+        past_stars(&mut states);
+    }
+    states.contains(&pattern.len())
+}
+
+/// One line of the list. `users` is how many containers use it.
+pub(crate) fn summary(image: &Image, users: i64, filters: &Filters) -> ImageSummary {
+    let names = shown_names(image, filters.get("reference"));
+    let labels = image.config.run().labels.clone();
+    ImageSummary {
+        id: image.record.id.to_string(),
+        repo_tags: tags(names.iter().copied()),
+        repo_digests: digests(names.iter().copied()),
+        created: seconds(image),
+        size: size(image),
+        shared_size: -1,
+        labels: (!labels.is_empty()).then_some(labels),
+        containers: users,
+        ..ImageSummary::default()
+    }
+}
+
+fn tags<'n>(names: impl Iterator<Item = &'n Reference>) -> Vec<String> {
+    names.filter(|name| name.digest.is_none()).map(Reference::familiar).collect()
+}
+
+fn digests<'n>(names: impl Iterator<Item = &'n Reference>) -> Vec<String> {
+    names.filter(|name| name.digest.is_some()).map(Reference::familiar).collect()
+}
+
+fn size(image: &Image) -> i64 {
+    i64::try_from(image.size).unwrap_or(i64::MAX)
+}
+
+/// The body of `GET /images/{name}/json`.
+pub(crate) fn inspect(image: &Image) -> ImageInspect {
+    let document = image.config.document();
+    ImageInspect {
+        id: image.record.id.to_string(),
+        repo_tags: tags(image.names.iter()),
+        repo_digests: digests(image.names.iter()),
+        comment: document.comment.clone(),
+        created: document.created.map(|time| time.to_string()).unwrap_or_default(),
+        docker_version: document.docker_version.clone(),
+        author: document.author.clone(),
+        config: config(image),
+        architecture: document.architecture.clone(),
+        variant: document.variant.clone(),
+        os: document.os.clone(),
+        size: size(image),
+        graph_driver: GraphDriver { data: Some(chain(image)), name: DRIVER.into() },
+        root_fs: ImageRootFs {
+            r#type: "layers".into(),
+            layers: image.config.diff_ids().iter().map(ToString::to_string).collect(),
+        },
+        metadata: ImageMetadata { last_tag_time: NO_TIME.into() },
+        ..ImageInspect::default()
+    }
+}
+
+/// What the storage driver knows the image by.
+fn chain(image: &Image) -> BTreeMap<String, String> {
+    image.chain.iter().map(|chain| ("ChainID".to_owned(), chain.to_string())).collect()
+}
+
+fn config(image: &Image) -> ImageConfig {
+    let run = image.config.run();
+    let list = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    let set = |names: Vec<&String>| -> Option<Set> {
+        (!names.is_empty()).then(|| names.into_iter().map(|name| (name.clone(), Empty {})).collect())
+    };
+    ImageConfig {
+        cmd: list(&run.cmd),
+        entrypoint: list(&run.entrypoint),
+        env: list(&run.env),
+        exposed_ports: set(run.exposed_ports.keys().collect()),
+        labels: (!run.labels.is_empty()).then(|| run.labels.clone()),
+        on_build: list(&run.on_build),
+        stop_signal: run.stop_signal.clone(),
+        user: run.user.clone(),
+        volumes: set(run.volumes.keys().collect()),
+        working_dir: run.working_dir.clone(),
+    }
+}
+
+/// The body of `DELETE /images/{name}`.
+pub(crate) fn removed(removed: &Removed) -> Vec<ImageDeleted> {
+    let untagged =
+        removed.untagged.iter().map(|name| ImageDeleted { untagged: Some(name.familiar()), deleted: None });
+    let deleted =
+        removed.deleted.iter().map(|id| ImageDeleted { untagged: None, deleted: Some(id.to_string()) });
+    untagged.chain(deleted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn patterns_stop_at_slashes() {
+        for (pattern, text, want) in [
+            ("golden/busybox:1", "golden/busybox:1", true),
+            ("golden/*", "golden/busybox:1", true),
+            ("golden*", "golden/busybox:1", false),
+            ("*/busy*:?", "golden/busybox:1", true),
+            ("", "", true),
+            ("*", "", true),
+            ("**a*", "bba", true),
+            ("a", "ab", false),
+            ("a*****************************b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(glob(pattern, text), want, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A container as `inspect` shows it: the record in Docker's words, and its phase as overlapping truths.
+
+use super::network::{mode_name, settings};
+use sampan_api::body::{
+    ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, HostConfig, LogConfig, MountPoint,
+    NO_TIME, PortBinding, RestartPolicy,
+};
+use sampan_engine::container::{Bind, Config, Phase, Snapshot, State};
+use sampan_spec::Timestamp;
+use sampan_spec::bundle::Restart;
+
+/// The size of `/dev/shm` in bytes.
+const SHM_SIZE: i64 = 64 << 20;
+/// The storage driver's name, which is Docker's for the same thing.
+pub(crate) const DRIVER: &str = "overlay2";
+/// The runtime's name.
+pub(crate) const RUNTIME: &str = "sampan-runtime";
+
+const MASKED: [&str; 12] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// The body of `GET /containers/{name}/json`.
+pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
+    let record = &snapshot.container;
+    let mut command = record.config.command().into_iter();
+    let file = |name: &str| snapshot.bundle.join(name).display().to_string();
+    ContainerInspect {
+        id: record.id.to_string(),
+        created: record.created.to_string(),
+        path: command.next().unwrap_or_default(),
+        args: command.collect(),
+        state: state(&snapshot.state),
+        image: record.image.to_string(),
+        resolv_conf_path: file("resolv.conf"),
+        hostname_path: file("hostname"),
+        hosts_path: file("hosts"),
+        log_path: snapshot.log.display().to_string(),
+        name: format!("/{}", record.name),
+        restart_count: snapshot.state.summary.restarts,
+        driver: DRIVER.into(),
+        platform: "linux".into(),
+        exec_ids: exec_ids(&snapshot.state),
+        host_config: host(&record.config),
+        graph_driver: GraphDriver {
+            data: Some([("ID".to_owned(), record.id.to_string())].into()),
+            name: DRIVER.into(),
+        },
+        mounts: mounts(&record.config),
+        config: config(&record.config, record.id.short()),
+        network_settings: settings(snapshot),
+        ..ContainerInspect::default()
+    }
+}
+
+/// Docker's word for a phase. A container whose first start failed is still `created`.
+pub(crate) fn status(state: &State) -> &'static str {
+    match state.phase {
+        Phase::Exited(_) if state.summary.started.is_none() => Phase::Created.name(),
+        phase => phase.name(),
+    }
+}
+
+/// Docker's overlapping truths, from the one phase.
+fn state(state: &State) -> ContainerState {
+    let summary = &state.summary;
+    let time = |time: Option<Timestamp>| time.map_or_else(|| NO_TIME.to_owned(), |time| time.to_string());
+    let exit = summary.exit.filter(|_| !matches!(state.phase, Phase::Running { .. } | Phase::Paused { .. }));
+    ContainerState {
+        status: status(state).to_owned(),
+        running: state.phase.is_active(),
+        paused: matches!(state.phase, Phase::Paused { .. }),
+        restarting: matches!(state.phase, Phase::Restarting),
+        oom_killed: summary.oom,
+        dead: matches!(state.phase, Phase::Dead),
+        pid: state.phase.pid().unwrap_or(0),
+        exit_code: exit.map_or(0, |exit| exit.code),
+        error: summary.error.clone(),
+        started_at: time(summary.started),
+        finished_at: time(summary.finished.filter(|_| summary.started.is_some())),
+    }
+}
+
+fn exec_ids(state: &State) -> Option<Vec<String>> {
+    let running = state.summary.execs.iter().filter(|(_, exec)| exec.ended.is_none());
+    let ids: Vec<String> = running.map(|(id, _)| id.to_string()).collect();
+    (!ids.is_empty()).then_some(ids)
+}
+
+fn config(config: &Config, short_id: &str) -> ContainerConfig {
+    let hostname = if config.hostname.is_empty() { short_id } else { &config.hostname };
+    let set = |names: Vec<String>| {
+        (!names.is_empty()).then(|| names.into_iter().map(|name| (name, Empty {})).collect())
+    };
+    ContainerConfig {
+        hostname: hostname.to_owned(),
+        domainname: config.domainname.clone(),
+        user: config.user.clone(),
+        attach_stdin: config.attach.stdin,
+        attach_stdout: config.attach.stdout,
+        attach_stderr: config.attach.stderr,
+        exposed_ports: set(config.exposed_ports.iter().map(ToString::to_string).collect()),
+        tty: config.tty,
+        open_stdin: config.open_stdin,
+        stdin_once: config.stdin_once,
+        env: Some(config.env.clone()),
+        cmd: config.cmd.clone(),
+        image: config.image.clone(),
+        volumes: set(config.volumes.iter().cloned().collect()),
+        working_dir: config.working_dir.clone(),
+        entrypoint: config.entrypoint.clone(),
+        labels: Some(config.labels.clone()),
+        stop_signal: config.stop_signal.clone(),
+        stop_timeout: config.stop_timeout,
+        ..ContainerConfig::default()
+    }
+}
+
+fn host(config: &Config) -> HostConfig {
+    let host = &config.host;
+    let list = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    let strings = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+    let number = |value: Option<u64>| value.and_then(|value| i64::try_from(value).ok());
+    let (rows, columns) = host.console_size;
+    let binds: Vec<String> = host.binds.iter().map(bind).collect();
+    HostConfig {
+        binds: list(&binds),
+        log_config: LogConfig { r#type: host.log.driver.clone(), config: Some(host.log.options.clone()) },
+        network_mode: mode_name(host.network).into(),
+        port_bindings: port_bindings(config),
+        restart_policy: restart(host.restart),
+        auto_remove: host.auto_remove,
+        console_size: [rows.into(), columns.into()],
+        cap_add: list(&host.cap_add),
+        cap_drop: list(&host.cap_drop),
+        cgroupns_mode: "private".into(),
+        ipc_mode: "private".into(),
+        readonly_rootfs: host.read_only,
+        shm_size: SHM_SIZE,
+        runtime: RUNTIME.into(),
+        memory: number(host.resources.memory).unwrap_or(0),
+        memory_swap: host.resources.memory_swap.unwrap_or(0),
+        nano_cpus: number(host.resources.nano_cpus).unwrap_or(0),
+        pids_limit: number(host.resources.pids),
+        oom_kill_disable: Some(false),
+        masked_paths: strings(&MASKED),
+        readonly_paths: strings(&READ_ONLY),
+        ..HostConfig::default()
+    }
+}
+
+fn port_bindings(config: &Config) -> Option<sampan_api::body::PortMap> {
+    let shown = |place: &sampan_engine::container::PortBinding| PortBinding {
+        host_ip: place.address.map(|ip| ip.to_string()).unwrap_or_default(),
+        host_port: match place.ports {
+            None => String::new(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        },
+    };
+    let ports = &config.host.ports;
+    let places =
+        ports.iter().map(|(port, places)| (port.to_string(), Some(places.iter().map(shown).collect())));
+    (!ports.is_empty()).then(|| places.collect())
+}
+
+fn restart(policy: Restart) -> RestartPolicy {
+    let (name, count) = match policy {
+        Restart::No => ("no", 0),
+        Restart::Always => ("always", 0),
+        Restart::UnlessStopped => ("unless-stopped", 0),
+        Restart::OnFailure { max_retries } => ("on-failure", max_retries),
+    };
+    RestartPolicy { name: name.into(), maximum_retry_count: count.into() }
+}
+
+fn bind(bind: &Bind) -> String {
+    let Bind { source, destination, options } = bind;
+    if options.is_empty() {
+        format!("{source}:{destination}")
+    } else {
+        format!("{source}:{destination}:{}", options.join(","))
+    }
+}
+
+/// What a list and inspect show as mounts.
+pub(crate) fn mounts(config: &Config) -> Vec<MountPoint> {
+    let has = |bind: &Bind, word: &str| bind.options.iter().any(|option| option == word);
+    let kinds = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+    let mount = |bind: &Bind| MountPoint {
+        r#type: "bind".into(),
+        source: bind.source.clone(),
+        destination: bind.destination.clone(),
+        mode: bind.options.join(","),
+        rw: !has(bind, "ro"),
+        propagation: kinds.iter().find(|kind| has(bind, kind)).unwrap_or(&"rprivate").to_string(),
+        ..MountPoint::default()
+    };
+    config.host.binds.iter().map(mount).collect()
+}

@@ -1,0 +1,49 @@
+//! Detach keys: `ctrl-p,ctrl-q` as the bytes that a terminal sends.
+
+use crate::error::Error;
+
+/// What detaches when nobody says otherwise.
+const DEFAULT: [u8; 2] = [16, 17];
+
+/// The bytes of a sequence of keys, separated by commas; empty is Docker's `ctrl-p,ctrl-q`.
+pub(crate) fn detach_keys(text: &str) -> Result<Vec<u8>, Error> {
+    if text.is_empty() {
+        return Ok(DEFAULT.to_vec());
+    }
+    let keys = text.split(',').map(key).collect::<Option<Vec<u8>>>();
+    keys.ok_or_else(|| Error::Invalid(format!("Invalid detach keys ({text}) provided")))
+}
+
+fn key(text: &str) -> Option<u8> {
+    if let [byte] = text.as_bytes() {
+        return Some(*byte);
+    }
+    match text.to_ascii_lowercase().strip_prefix("ctrl-")?.as_bytes() {
+        [letter @ b'a'..=b'z'] => Some(letter - b'a' + 1),
+        [b'@'] => Some(0),
+        [sign @ b'['..=b'_'] => Some(sign - b'[' + 27),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_bytes() {
+        for (text, want) in [
+            ("", Some(vec![16, 17])),
+            ("ctrl-p,ctrl-q", Some(vec![16, 17])),
+            ("a", Some(vec![b'a'])),
+            ("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_", Some(vec![0, 27, 28, 29, 30, 31])),
+            ("ctrl-A,x", Some(vec![1, b'x'])),
+            ("ctrl-", None),
+            ("ctrl-1", None),
+            ("ab", None),
+            ("a,,b", None),
+        ] {
+            assert_eq!(detach_keys(text).ok(), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Docker's shapes to the engine's values and back: pure functions, a file per direction.
+
+pub(crate) mod create;
+pub(crate) mod exec;
+pub(crate) mod image;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod network;
+pub(crate) mod unsupported;

@@ -1,0 +1,92 @@
+//! A container's place in its network, as Docker shows it in two ways.
+
+use sampan_api::body::{Endpoint as Shown, NetworkSettings, PortBinding, PortMap, PortSummary};
+use sampan_engine::container::{Endpoint, NetworkMode, Port, PortMapping, Snapshot};
+use std::collections::BTreeMap;
+
+/// The network's name in requests and answers.
+pub(crate) fn mode_name(mode: NetworkMode) -> &'static str {
+    match mode {
+        NetworkMode::Bridge => "bridge",
+        NetworkMode::Host => "host",
+        NetworkMode::None => "none",
+    }
+}
+
+/// The place that a container has while it runs.
+fn place(snapshot: &Snapshot) -> Option<&Endpoint> {
+    snapshot.state.endpoint.as_ref().filter(|_| snapshot.state.phase.is_active())
+}
+
+/// `Networks`, of which a container has exactly one.
+pub(crate) fn networks(snapshot: &Snapshot) -> BTreeMap<String, Shown> {
+    let shown = place(snapshot).map(|place| Shown {
+        gateway: place.gateway.to_string(),
+        endpoint_id: place.id.clone(),
+        ip_address: place.address.address().to_string(),
+        ip_prefix_len: place.address.prefix(),
+        mac_address: place.mac().to_string(),
+        ..Shown::default()
+    });
+    let name = mode_name(snapshot.container.config.host.network);
+    BTreeMap::from([(name.to_owned(), shown.unwrap_or_default())])
+}
+
+/// The whole `NetworkSettings` of inspect.
+pub(crate) fn settings(snapshot: &Snapshot) -> NetworkSettings {
+    let networks = networks(snapshot);
+    let top = networks.get(mode_name(NetworkMode::Bridge)).cloned().unwrap_or_default();
+    NetworkSettings {
+        endpoint_id: top.endpoint_id,
+        gateway: top.gateway,
+        ip_address: top.ip_address,
+        ip_prefix_len: top.ip_prefix_len,
+        mac_address: top.mac_address,
+        ports: ports(snapshot),
+        networks,
+        ..NetworkSettings::default()
+    }
+}
+
+/// Ports while the container runs: where each is reached, `null` for those that are not published.
+fn ports(snapshot: &Snapshot) -> PortMap {
+    let Some(place) = place(snapshot) else { return PortMap::new() };
+    let exposed = snapshot.container.config.exposed_ports.iter();
+    let mut ports: PortMap = exposed.map(|port| (port.to_string(), None)).collect();
+    for published in &place.ports {
+        let binding = PortBinding {
+            host_ip: published.host_ip.to_string(),
+            host_port: published.host_port.to_string(),
+        };
+        ports.entry(container_port(published).to_string()).or_default().get_or_insert_default().push(binding);
+    }
+    ports
+}
+
+/// Ports as a list shows them.
+pub(crate) fn port_summaries(snapshot: &Snapshot) -> Vec<PortSummary> {
+    let Some(place) = place(snapshot) else { return Vec::new() };
+    let mut all: Vec<PortSummary> = place
+        .ports
+        .iter()
+        .map(|published| PortSummary {
+            ip: published.host_ip.to_string(),
+            private_port: published.container_port,
+            public_port: Some(published.host_port),
+            r#type: published.proto.to_string(),
+        })
+        .collect();
+    let is_published = |port| place.ports.iter().any(|published| container_port(published) == port);
+    let only_exposed = snapshot.container.config.exposed_ports.iter().filter(|port| !is_published(**port));
+    all.extend(only_exposed.map(|port| PortSummary {
+        private_port: port.number,
+        r#type: port.protocol.to_string(),
+        ..PortSummary::default()
+    }));
+    all.sort_by_key(|port| (port.private_port, port.r#type.clone(), port.ip.clone(), port.public_port));
+    all
+}
+
+fn container_port(published: &PortMapping) -> Port {
+    Port { number: published.container_port, protocol: published.proto }
+}

@@ -1,0 +1,153 @@
+//! Fields of a create request that this engine cannot honour: each is refused by its name, unless it has the value that
+//! the engine keeps to anyway. Nothing is ignored.
+
+use crate::error::Error;
+use serde_json::{Map, Value};
+
+/// Fields of the host configuration that `create` takes in. Any other must be empty.
+const HONOURED: [&str; 18] = [
+    "AutoRemove",
+    "Binds",
+    "CapAdd",
+    "CapDrop",
+    "ConsoleSize",
+    "LogConfig",
+    "Memory",
+    "MemorySwap",
+    "NanoCpus",
+    "NetworkMode",
+    "PidsLimit",
+    "PortBindings",
+    "ReadonlyRootfs",
+    "RestartPolicy",
+    // Where the client keeps the id.
+    "ContainerIDFile",
+    // For Windows, and ignored by Docker on Linux.
+    "CpuCount",
+    "IOMaximumIOps",
+    "IOMaximumBandwidth",
+];
+
+/// Values that say what is so anyway.
+const AS_IT_IS: [(&str, &[&str]); 8] = [
+    ("CgroupnsMode", &["\"private\""]),
+    ("IpcMode", &["\"private\""]),
+    ("Isolation", &["\"default\""]),
+    ("MemorySwappiness", &["-1"]),
+    ("Runtime", &["\"sampan-runtime\""]),
+    ("ShmSize", &["67108864"]),
+    ("UsernsMode", &["\"host\""]),
+    ("VolumeDriver", &["\"local\""]),
+];
+
+/// Fields of which even an empty value asks for something: the client wants no path to be masked.
+const EMPTY_IS_A_WISH: [&str; 2] = ["MaskedPaths", "ReadonlyPaths"];
+
+/// Fields of the container itself that would be ignored otherwise.
+const OF_CONTAINER: [&str; 3] = ["NetworkDisabled", "MacAddress", "Volumes"];
+
+/// Refuses what cannot be honoured. Takes the whole body, without its `null`s.
+pub(crate) fn refuse(body: &Value) -> Result<(), Error> {
+    let Some(body) = body.as_object() else { return Ok(()) };
+    if let Some(field) =
+        OF_CONTAINER.iter().find(|field| body.get(**field).is_some_and(|value| !is_empty(value)))
+    {
+        return Err(Error::unsupported(*field));
+    }
+    refuse_healthcheck(body)?;
+    let Some(Value::Object(host)) = body.get("HostConfig") else { return Ok(()) };
+    match host.iter().find(|(name, value)| !is_honoured(name, value)) {
+        Some((name, _)) => {
+            Err(Error::Unsupported { field: format!("HostConfig.{name}"), advice: advice(name) })
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_honoured(name: &str, value: &Value) -> bool {
+    let as_it_is =
+        || AS_IT_IS.iter().any(|(own, values)| *own == name && values.contains(&value.to_string().as_str()));
+    let empty = || is_empty(value) && !EMPTY_IS_A_WISH.contains(&name);
+    HONOURED.contains(&name) || empty() || as_it_is()
+}
+
+/// Go's zero values: a client writes them for what its user did not say.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+fn refuse_healthcheck(body: &Map<String, Value>) -> Result<(), Error> {
+    let test = body.get("Healthcheck").and_then(|check| check.get("Test")).and_then(Value::as_array);
+    match test.map(Vec::as_slice) {
+        None | Some([]) => Ok(()),
+        Some([Value::String(none)]) if none == "NONE" => Ok(()),
+        Some(_) => Err(Error::unsupported("Healthcheck")),
+    }
+}
+
+fn advice(field: &str) -> &'static str {
+    match field {
+        "Mounts" => "; use HostConfig.Binds (`--volume`)",
+        "Privileged" => "; use HostConfig.CapAdd (`--cap-add`)",
+        "CpuPeriod" | "CpuQuota" => "; use HostConfig.NanoCpus (`--cpus`)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sampan_api::body::{ContainerCreate, HostConfig};
+    use serde_json::json;
+
+    fn refused(body: Value) -> Option<String> {
+        refuse(&body).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_is_ignored() {
+        let text = |field: &str| Some(format!("{field} is not supported by this version of Sampan"));
+        for (host, field) in [
+            (json!({"Devices": [{"PathOnHost": "/dev/x"}]}), "HostConfig.Devices"),
+            (json!({"CpuShares": 5}), "HostConfig.CpuShares"),
+            (json!({"MaskedPaths": []}), "HostConfig.MaskedPaths"),
+            (json!({"PidMode": "host"}), "HostConfig.PidMode"),
+            (json!({"Tmpfs": {"/x": ""}}), "HostConfig.Tmpfs"),
+            (json!({"Tmpfs": {"/x": "size=1"}}), "HostConfig.Tmpfs"),
+            (json!({"NotYetInvented": true}), "HostConfig.NotYetInvented"),
+            (json!({"Init": true}), "HostConfig.Init"),
+            (json!({"Init": false, "IpcMode": "private", "MemorySwappiness": -1, "ShmSize": 67_108_864}), ""),
+            (json!({"IpcMode": "host"}), "HostConfig.IpcMode"),
+        ] {
+            let want = if field.is_empty() { None } else { text(field) };
+            assert_eq!(refused(json!({ "HostConfig": host })), want, "{field}");
+        }
+        assert_eq!(refused(json!({"Volumes": {"/x": {}}})), text("Volumes"));
+        assert_eq!(refused(json!({"Healthcheck": {"Test": ["CMD", "x"]}})), text("Healthcheck"));
+        assert_eq!(refused(json!({"Healthcheck": {"Test": ["NONE"]}})), None);
+        assert!(refused(json!({"HostConfig": {"Privileged": true}})).unwrap().ends_with("`--cap-add`)"));
+    }
+
+    #[test]
+    fn what_a_client_writes_by_itself_is_accepted() {
+        let body = ContainerCreate { host_config: HostConfig::default(), ..ContainerCreate::default() };
+        let mut value = serde_json::to_value(body).unwrap();
+        sampan_api::json::drop_nulls(&mut value);
+        assert_eq!(refused(value), None);
+    }
+
+    #[test]
+    fn every_field_is_one_of_dockers() {
+        let known = serde_json::to_value(HostConfig::default()).unwrap();
+        for name in HONOURED.iter().chain(AS_IT_IS.iter().map(|(name, _)| name)) {
+            assert!(known.get(name).is_some(), "{name}");
+        }
+    }
+}

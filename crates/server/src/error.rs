@@ -1,0 +1,159 @@
+//! Why a request is refused, and with which status.
+
+use http::StatusCode;
+use sampan_api::filters::FilterError;
+use sampan_api::query::NotANumber;
+use sampan_api::version::Unsupported;
+use sampan_spec::{ErrorKind, ParseReferenceError, ParseSignalError};
+use std::error::Error as StdError;
+
+/// A request is refused. Display is the text for the user, in Docker's words where Docker has some.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// The engine refused.
+    #[error(transparent)]
+    Engine(#[from] sampan_engine::Error),
+    /// There is no such endpoint.
+    #[error("page not found")]
+    NoEndpoint,
+    /// The client's version is not served.
+    #[error(transparent)]
+    Version(#[from] Unsupported),
+    /// The filters are no good.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A parameter is no number.
+    #[error(transparent)]
+    Number(#[from] NotANumber),
+    /// No image has such a name.
+    #[error(transparent)]
+    Reference(#[from] ParseReferenceError),
+    /// No such signal.
+    #[error("{context}{source}")]
+    Signal {
+        /// What comes before the text.
+        context: String,
+        /// The text.
+        source: ParseSignalError,
+    },
+    /// The body is of another kind.
+    #[error("unsupported Content-Type header ({0}): must be 'application/json'")]
+    ContentType(String),
+    /// There is no body.
+    #[error("invalid JSON: got EOF while reading request body")]
+    EmptyBody,
+    /// The body is no JSON, or one of its fields has another type.
+    #[error("invalid JSON: {0}")]
+    Json(String),
+    /// The body broke off, or is too large.
+    #[error("cannot read the request's body: {0}")]
+    Body(String),
+    /// A value can never be right.
+    #[error("{0}")]
+    Invalid(String),
+    /// A field asks for something that this engine cannot do.
+    #[error("{field} is not supported by this version of Sampan{advice}")]
+    Unsupported {
+        /// The field's path in the body, or the parameter.
+        field: String,
+        /// What to do instead, with its own separator; or nothing.
+        advice: &'static str,
+    },
+    /// An image that a filter names is not here.
+    #[error("No such image: {0}")]
+    NoSuchImage(String),
+    /// No such network.
+    #[error("network {0} not found")]
+    NoSuchNetwork(String),
+}
+
+impl Error {
+    pub(crate) fn unsupported(field: impl Into<String>) -> Self {
+        Self::Unsupported { field: field.into(), advice: "" }
+    }
+
+    /// What sort of failure it is.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Engine(error) => error.kind(),
+            Self::NoEndpoint | Self::NoSuchImage(_) | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
+            Self::Unsupported { .. } => ErrorKind::NotImplemented,
+            Self::Version(_)
+            | Self::Filter(_)
+            | Self::Number(_)
+            | Self::Reference(_)
+            | Self::Signal { .. }
+            | Self::ContentType(_)
+            | Self::EmptyBody
+            | Self::Json(_)
+            | Self::Body(_)
+            | Self::Invalid(_) => ErrorKind::InvalidParameter,
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        status_of(self.kind())
+    }
+}
+
+/// The status that stands for a kind of failure.
+pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::InvalidParameter => StatusCode::BAD_REQUEST,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::NotModified => StatusCode::NOT_MODIFIED,
+        ErrorKind::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::System => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An error's text with its sources; one that the text repeats already is left out.
+pub(crate) fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_statuses() {
+        for (error, status) in [
+            (Error::NoEndpoint, 404),
+            (Error::EmptyBody, 400),
+            (Error::unsupported("HostConfig.Devices"), 501),
+            (Error::Engine(sampan_engine::Error::NoSuchContainer("x".into())), 404),
+        ] {
+            assert_eq!(error.status().as_u16(), status, "{error}");
+        }
+    }
+
+    #[test]
+    fn sources_are_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        enum Layer {
+            #[error("outer")]
+            Outer(#[source] Box<Layer>),
+            #[error("outer with inner")]
+            Repeats(#[source] Box<Layer>),
+            #[error("inner")]
+            Inner,
+        }
+        assert_eq!(with_sources(&Layer::Outer(Layer::Inner.into())), "outer: inner");
+        assert_eq!(with_sources(&Layer::Repeats(Layer::Inner.into())), "outer with inner");
+    }
+}

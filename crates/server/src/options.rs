@@ -1,0 +1,338 @@
+//! What the daemon is told: the command line, and a file in the form of Docker's `daemon.json`.
+
+use clap::Parser;
+use serde_json::{Map, Value};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Read if it is there and no other file is named.
+const DEFAULT_FILE: &str = "/etc/sampan/daemon.json";
+const DEFAULT_HOST: &str = "unix:///run/sampan.sock";
+
+/// The options as they stand on the command line.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "sampan daemon",
+    bin_name = "sampan daemon",
+    about = "Run the engine",
+    disable_version_flag = true
+)]
+pub(crate) struct Arguments {
+    /// Where images, containers and volumes are kept [default: /var/lib/sampan]
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+    /// Where state that does not outlive a boot is kept [default: /run/sampan]
+    #[arg(long, value_name = "DIR")]
+    exec_root: Option<PathBuf>,
+    /// Listen here: unix:///PATH, tcp://LOOPBACK:PORT, or fd:// for sockets handed over by systemd [default: unix:///run/sampan.sock]
+    #[arg(short = 'H', long, value_name = "ADDRESS")]
+    host: Vec<String>,
+    /// The group that may use the unix sockets
+    #[arg(short = 'G', long)]
+    group: Option<String>,
+    /// Write the daemon's process id here
+    #[arg(short, long, value_name = "FILE")]
+    pidfile: Option<PathBuf>,
+    /// The bridge that containers are joined to [default: sampan0]
+    #[arg(short, long, value_name = "NAME")]
+    bridge: Option<String>,
+    /// The bridge's address with its prefix length, such as 10.0.5.1/24
+    #[arg(long, value_name = "CIDR")]
+    bip: Option<String>,
+    /// How much to log: debug, info, warn, error or fatal [default: info]
+    #[arg(short, long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Log as much as possible
+    #[arg(short = 'D', long)]
+    debug: bool,
+    /// A file of options, as Docker's daemon.json [default: /etc/sampan/daemon.json, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+}
+
+/// The options with everything decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonOptions {
+    /// Where everything is kept.
+    pub data_root: PathBuf,
+    /// Where what does not outlive a boot is kept.
+    pub exec_root: PathBuf,
+    /// Where to listen; at least one.
+    pub hosts: Vec<String>,
+    /// The group that may use the unix sockets.
+    pub group: Option<String>,
+    /// Where to write the process id.
+    pub pidfile: Option<PathBuf>,
+    /// The bridge's name.
+    pub bridge: String,
+    /// The bridge's address and prefix length.
+    pub bip: Option<String>,
+    /// How much to log.
+    pub level: Level,
+}
+
+/// How much is logged: this and what is graver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Everything.
+    Debug,
+    /// What an operator may want to know.
+    Info,
+    /// What may become a trouble.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+/// The options are not right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("unable to configure the daemon with file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no JSON object.
+    #[error("unable to configure the daemon with file {path}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The file has names that mean nothing here.
+    #[error(
+        "unable to configure the daemon with file {path}: the following directives don't match any configuration option: {names}"
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The names, separated by commas.
+        names: String,
+    },
+    /// Something is said twice.
+    #[error(
+        "unable to configure the daemon with file {path}: the following directives are specified both as a flag and in the configuration file: {names}"
+    )]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The names with both values.
+        names: String,
+    },
+    /// A value in the file has the wrong type.
+    #[error("unable to configure the daemon with file {path}: {name} must be {expected}")]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// No such level.
+    #[error("unable to parse logging level: {0}")]
+    Level(String),
+}
+
+impl DaemonOptions {
+    /// Merges the command line with the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or understood, or says what the command line says too.
+    pub(crate) fn new(arguments: Arguments) -> Result<Self, ConfigError> {
+        let (path, required) = match &arguments.config_file {
+            Some(path) => (path.clone(), true),
+            None => (PathBuf::from(DEFAULT_FILE), false),
+        };
+        let file = read(&path, required)?;
+        refuse_twice(&arguments, &file, &path)?;
+        Self::merge(arguments, &File { path: &path, values: file })
+    }
+
+    fn merge(flags: Arguments, file: &File<'_>) -> Result<Self, ConfigError> {
+        let folder = |flag: Option<PathBuf>, key, default: &str| -> Result<PathBuf, ConfigError> {
+            Ok(flag.or(file.text(key)?.map(PathBuf::from)).unwrap_or_else(|| default.into()))
+        };
+        let text = |flag: Option<String>, key| Ok(flag.or(file.text(key)?));
+        let mut hosts = if flags.host.is_empty() { file.list("hosts")? } else { flags.host };
+        if hosts.is_empty() {
+            hosts.push(DEFAULT_HOST.into());
+        }
+        let debug = flags.debug || file.truth("debug")?;
+        let level = text(flags.log_level, "log-level")?;
+        Ok(Self {
+            data_root: folder(flags.data_root, "data-root", "/var/lib/sampan")?,
+            exec_root: folder(flags.exec_root, "exec-root", "/run/sampan")?,
+            hosts,
+            group: text(flags.group, "group")?,
+            pidfile: flags.pidfile.or(file.text("pidfile")?.map(PathBuf::from)),
+            bridge: text(flags.bridge, "bridge")?.unwrap_or_else(|| "sampan0".into()),
+            bip: text(flags.bip, "bip")?,
+            level: if debug { Level::Debug } else { Level::parse(level.as_deref())? },
+        })
+    }
+}
+
+impl Level {
+    fn parse(text: Option<&str>) -> Result<Self, ConfigError> {
+        match text.unwrap_or("info") {
+            "debug" => Ok(Self::Debug),
+            "info" => Ok(Self::Info),
+            "warn" => Ok(Self::Warn),
+            "error" | "fatal" => Ok(Self::Error),
+            other => Err(ConfigError::Level(other.to_owned())),
+        }
+    }
+}
+
+/// The file's values, and how to read them.
+struct File<'p> {
+    path: &'p Path,
+    values: Map<String, Value>,
+}
+
+impl File<'_> {
+    fn text(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        match self.values.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.wrong(name, "a string")),
+        }
+    }
+
+    fn truth(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.values.get(name) {
+            None => Ok(false),
+            Some(Value::Bool(truth)) => Ok(*truth),
+            Some(_) => Err(self.wrong(name, "true or false")),
+        }
+    }
+
+    fn list(&self, name: &'static str) -> Result<Vec<String>, ConfigError> {
+        let wrong = || self.wrong(name, "a list of strings");
+        match self.values.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    fn wrong(&self, name: &'static str, expected: &'static str) -> ConfigError {
+        ConfigError::Type { path: self.path.to_owned(), name, expected }
+    }
+}
+
+fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> {
+    const KNOWN: [&str; 9] =
+        ["data-root", "exec-root", "hosts", "group", "pidfile", "bridge", "bip", "log-level", "debug"];
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Map::new()),
+        other => other.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+    };
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    let parsed = serde_json::from_slice::<Map<String, Value>>(&bytes);
+    let values = parsed.map_err(|source| ConfigError::Json { path: path.to_owned(), source })?;
+    let unknown: Vec<&str> = values.keys().map(String::as_str).filter(|key| !KNOWN.contains(key)).collect();
+    if unknown.is_empty() {
+        Ok(values)
+    } else {
+        Err(ConfigError::Unknown { path: path.to_owned(), names: unknown.join(", ") })
+    }
+}
+
+fn refuse_twice(flags: &Arguments, file: &Map<String, Value>, path: &Path) -> Result<(), ConfigError> {
+    let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let hosts = (!flags.host.is_empty()).then(|| format!("[{}]", flags.host.join(" ")));
+    let given = [
+        ("data-root", shown(&flags.data_root)),
+        ("exec-root", shown(&flags.exec_root)),
+        ("hosts", hosts),
+        ("group", flags.group.clone()),
+        ("pidfile", shown(&flags.pidfile)),
+        ("bridge", flags.bridge.clone()),
+        ("bip", flags.bip.clone()),
+        ("log-level", flags.log_level.clone()),
+        ("debug", flags.debug.then(|| "true".to_owned())),
+    ];
+    let both = given.into_iter().filter_map(|(name, flag)| {
+        let in_file = match file.get(name)? {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some(format!("{name}: (from flag: {}, from file: {in_file})", flag?))
+    });
+    let names: Vec<String> = both.collect();
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Twice { path: path.to_owned(), names: names.join(", ") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::with_sources;
+
+    fn merged(flags: &[&str], file: &str) -> Result<DaemonOptions, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("daemon.json");
+        std::fs::write(&path, file).unwrap();
+        let all =
+            ["daemon", "--config-file", path.to_str().unwrap()].into_iter().chain(flags.iter().copied());
+        let arguments = Arguments::try_parse_from(all).unwrap();
+        DaemonOptions::new(arguments).map_err(|e| with_sources(&e).replace(path.to_str().unwrap(), "FILE"))
+    }
+
+    #[test]
+    fn flags_and_file_are_merged() {
+        let options =
+            merged(&["--bip", "10.0.0.1/24"], r#"{"hosts":["fd://"],"debug":true,"data-root":"/d"}"#)
+                .unwrap();
+        assert_eq!(options.hosts, ["fd://"]);
+        assert_eq!(options.data_root, PathBuf::from("/d"));
+        assert_eq!(options.exec_root, PathBuf::from("/run/sampan"));
+        assert_eq!((options.level, options.bridge.as_str()), (Level::Debug, "sampan0"));
+        assert_eq!(merged(&[], "").unwrap().hosts, [DEFAULT_HOST]);
+        assert_eq!(merged(&["-H", "fd://", "-H", "tcp://localhost"], "{}").unwrap().hosts.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let prefix = "unable to configure the daemon with file FILE";
+        for (flags, file, text) in [
+            (
+                &["--data-root", "/x"][..],
+                r#"{"data-root":"/y"}"#,
+                ": the following directives are specified both as a flag and in the configuration file: data-root: \
+                 (from flag: /x, from file: /y)",
+            ),
+            (
+                &["-H", "fd://"],
+                r#"{"hosts":["fd://"]}"#,
+                ": the following directives are specified both as a flag and in the configuration file: hosts: (from \
+                 flag: [fd://], from file: [\"fd://\"])",
+            ),
+            (&[], r#"{"nope":1}"#, ": the following directives don't match any configuration option: nope"),
+            (&[], r#"{"hosts":"fd://"}"#, ": hosts must be a list of strings"),
+            (&[], "[]", ": invalid type: sequence, expected a map at line 1 column 0"),
+        ] {
+            assert_eq!(merged(flags, file).unwrap_err(), format!("{prefix}{text}"));
+        }
+        assert_eq!(merged(&["--log-level", "loud"], "").unwrap_err(), "unable to parse logging level: loud");
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_be_there() {
+        let arguments = Arguments::try_parse_from(["daemon", "--config-file", "/nonexistent/x"]).unwrap();
+        assert!(matches!(DaemonOptions::new(arguments), Err(ConfigError::Read { .. })));
+    }
+}

@@ -1,0 +1,122 @@
+//! A request on its way to a verb: what the path and query say, and how its body is read.
+
+use crate::daemon::Daemon;
+use crate::error::Error;
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use sampan_api::query::Query;
+use sampan_api::{ApiVersion, Filters, json};
+use sampan_engine::Engine;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A JSON body is at most this long: an exec's environment can reach a few megabytes.
+const BODY_MAX: usize = 16 << 20;
+
+/// A request whose endpoint is known.
+pub(crate) struct Call {
+    /// The daemon that was asked.
+    pub(crate) daemon: Arc<Daemon>,
+    /// The client's version.
+    pub(crate) version: ApiVersion,
+    /// What stands for `{name}` in the path.
+    pub(crate) name: String,
+    /// The parameters.
+    pub(crate) query: Query,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Incoming,
+}
+
+impl Call {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.daemon.engine
+    }
+
+    /// The `filters` parameter, of which only these names are known.
+    pub(crate) fn filters(&self, names: &[&str]) -> Result<Filters, Error> {
+        let filters = Filters::parse(self.query.text("filters"))?;
+        filters.only(names)?;
+        Ok(filters)
+    }
+
+    /// Whether the client wants its connection to become a stream by upgrade (`Upgrade: tcp`).
+    pub(crate) fn upgrades(&self) -> bool {
+        self.headers.contains_key(header::UPGRADE)
+    }
+
+    /// Reads the body as JSON, without the members that are `null`.
+    pub(crate) async fn json(&mut self) -> Result<Value, Error> {
+        let bytes = self.bytes().await?;
+        parse(content_type(&self.headers), &bytes)
+    }
+
+    /// As [`Self::json`], for an endpoint whose body may be missing.
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, Error> {
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() { Ok(T::default()) } else { typed(parse(content_type(&self.headers), &bytes)?) }
+    }
+
+    async fn bytes(&mut self) -> Result<Bytes, Error> {
+        let limited = Limited::new(&mut self.body, BODY_MAX).collect().await;
+        Ok(limited.map_err(|error| Error::Body(error.to_string()))?.to_bytes())
+    }
+}
+
+/// A document as a typed body.
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|error| Error::Json(error.to_string()))
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+}
+
+fn parse(kind: &str, bytes: &[u8]) -> Result<Value, Error> {
+    let media_type = kind.split(';').next().unwrap_or_default().trim();
+    let nothing = media_type.is_empty() && bytes.is_empty();
+    if !nothing && !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Error::ContentType(kind.to_owned()));
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::EmptyBody);
+    }
+    let mut value =
+        serde_json::from_slice(bytes).map_err(|error| Error::Json(json::syntax_error(&error, bytes)))?;
+    json::drop_nulls(&mut value);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_that_are_no_good_are_refused_as_docker_does() {
+        for (kind, body, text) in [
+            ("text/plain", "{}", "unsupported Content-Type header (text/plain): must be 'application/json'"),
+            ("", "{}", "unsupported Content-Type header (): must be 'application/json'"),
+            ("application/json", "", "invalid JSON: got EOF while reading request body"),
+            ("", "", "invalid JSON: got EOF while reading request body"),
+            (
+                "application/json",
+                "{nope",
+                "invalid JSON: invalid character 'n' looking for beginning of object key string",
+            ),
+            ("application/json", "{\"a\":", "invalid JSON: unexpected EOF"),
+        ] {
+            assert_eq!(parse(kind, body.as_bytes()).unwrap_err().to_string(), text);
+        }
+        assert!(
+            parse("application/json; charset=utf-8", b"{\"a\":null}")
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .is_empty()
+        );
+    }
+}

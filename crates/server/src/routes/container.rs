@@ -1,0 +1,151 @@
+//! Containers.
+
+use super::stream::{attach_stream, json_stream};
+use crate::answer::{Outcome, empty, json};
+use crate::convert::keys::detach_keys;
+use crate::convert::list::{FILTERS, Wanted, choose, summary};
+use crate::convert::{create as convert_create, inspect as convert_inspect};
+use crate::error::Error;
+use crate::handover::Refusal;
+use crate::request::Call;
+use http::StatusCode;
+use sampan_api::body::{ContainerCreated, WaitAnswer, WaitError};
+use sampan_engine::container::{self, AttachRequest, Removal, Waiting};
+use sampan_spec::monitor::WaitCondition;
+use sampan_spec::stream::Stream;
+use sampan_spec::{Signal, Timestamp};
+use std::collections::HashSet;
+
+pub(crate) use super::logs::logs;
+
+/// `POST /containers/create`.
+pub(crate) async fn create(mut call: Call) -> Result<Outcome, Error> {
+    let name = call.query.get("name").filter(|name| !name.is_empty());
+    let name = name.map(|name| name.strip_prefix('/').unwrap_or(name).to_owned());
+    let body = call.json().await?;
+    let config = convert_create::config(body, super::system::processors())?;
+    let created = container::create(call.engine(), name, config).await?;
+    Ok(json(
+        StatusCode::CREATED,
+        &ContainerCreated { id: created.id.to_string(), warnings: created.warnings },
+    ))
+}
+
+/// `GET /containers/json`.
+pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
+    refuse_size(call)?;
+    let filters = call.filters(&FILTERS)?;
+    let limit = call.query.number::<i64>("limit")?.and_then(|limit| usize::try_from(limit).ok());
+    let mut ancestors = HashSet::new();
+    for typed in filters.get("ancestor") {
+        // An image that is not here has no containers.
+        if let Ok(image) = sampan_engine::image::find(call.engine(), typed).await {
+            ancestors.insert(image.record.id.to_string());
+        }
+    }
+    let all = container::list(call.engine()).await;
+    let limit = limit.filter(|limit| *limit > 0);
+    let wanted = Wanted { all: call.query.flag("all"), limit, filters, ancestors };
+    let now = Timestamp::now();
+    let lines: Vec<_> = choose(&all, &wanted)?.into_iter().map(|snapshot| summary(snapshot, now)).collect();
+    Ok(json(StatusCode::OK, &lines))
+}
+
+/// `GET /containers/{name}/json`.
+pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
+    refuse_size(call)?;
+    let snapshot = container::inspect(call.engine(), &call.name).await?;
+    Ok(json(StatusCode::OK, &convert_inspect::container(&snapshot)))
+}
+
+fn refuse_size(call: &Call) -> Result<(), Error> {
+    if call.query.flag("size") { Err(Error::unsupported("the parameter size")) } else { Ok(()) }
+}
+
+/// `POST /containers/{name}/start`.
+pub(crate) async fn start(call: &Call) -> Result<Outcome, Error> {
+    if let Some(parameter) =
+        ["checkpoint", "checkpoint-dir"].into_iter().find(|name| !call.query.text(name).is_empty())
+    {
+        return Err(Error::unsupported(format!("the parameter {parameter}")));
+    }
+    container::start(call.engine(), &call.name).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/stop`.
+pub(crate) async fn stop(call: &Call) -> Result<Outcome, Error> {
+    let signal = signal(call, "")?;
+    let timeout = call.query.number("t")?;
+    container::stop(call.engine(), &call.name, signal, timeout).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/kill`.
+pub(crate) async fn kill(call: &Call) -> Result<Outcome, Error> {
+    let signal = signal(call, &format!("cannot kill container: {}: ", call.name))?;
+    container::kill(call.engine(), &call.name, signal.unwrap_or(Signal::KILL)).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn signal(call: &Call, context: &str) -> Result<Option<Signal>, Error> {
+    let text = call.query.get("signal").filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|source| Error::Signal { context: context.to_owned(), source }))
+        .transpose()
+}
+
+/// `DELETE /containers/{name}`.
+pub(crate) async fn remove(call: &Call) -> Result<Outcome, Error> {
+    if call.query.flag("link") {
+        return Err(Error::unsupported("the parameter link"));
+    }
+    container::remove(call.engine(), &call.name, Removal { force: call.query.flag("force") }).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/resize`.
+pub(crate) async fn resize(call: &Call) -> Result<Outcome, Error> {
+    let (rows, columns) = size(call)?;
+    match container::resize(call.engine(), &call.name, rows, columns).await {
+        // Docker does not mind.
+        Err(sampan_engine::Error::NoTerminal(_)) => {}
+        other => other?,
+    }
+    Ok(empty(StatusCode::OK))
+}
+
+/// Rows and columns of a resize request.
+pub(crate) fn size(call: &Call) -> Result<(u16, u16), Error> {
+    Ok((call.query.number("h")?.unwrap_or(0), call.query.number("w")?.unwrap_or(0)))
+}
+
+/// `POST /containers/{name}/wait`.
+pub(crate) async fn wait(call: &Call) -> Result<Outcome, Error> {
+    let condition = match call.query.text("condition") {
+        "" | "not-running" => WaitCondition::NotRunning,
+        "next-exit" => WaitCondition::NextExit,
+        "removed" => WaitCondition::Removed,
+        other => return Err(Error::Invalid(format!("invalid condition: {other:?}"))),
+    };
+    match container::wait(call.engine(), &call.name, condition).await? {
+        Waiting::Over { code, error } => {
+            let error = (!error.is_empty()).then_some(WaitError { message: error });
+            Ok(json(StatusCode::OK, &WaitAnswer { status_code: code.into(), error }))
+        }
+        Waiting::Handover(handover) => Ok(json_stream(handover)),
+    }
+}
+
+/// `POST /containers/{name}/attach`.
+pub(crate) async fn attach(call: &Call) -> Result<Outcome, Error> {
+    let query = &call.query;
+    let wanted = [("stdin", Stream::Stdin), ("stdout", Stream::Stdout), ("stderr", Stream::Stderr)];
+    let request = AttachRequest {
+        streams: wanted.into_iter().filter(|(name, _)| query.flag(name)).map(|(_, stream)| stream).collect(),
+        logs: query.flag("logs"),
+        follow: query.flag("stream"),
+        detach_keys: detach_keys(query.text("detachKeys"))?,
+    };
+    let (handover, tty) = container::attach(call.engine(), &call.name, request).await?;
+    Ok(attach_stream(call, Box::new(handover), tty, Refusal::Status))
+}

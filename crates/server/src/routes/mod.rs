@@ -1,0 +1,8 @@
+//! From a request to a verb and back, a file per noun.
+
+pub(crate) mod container;
+pub(crate) mod exec;
+pub(crate) mod image;
+mod logs;
+mod stream;
+pub(crate) mod system;
