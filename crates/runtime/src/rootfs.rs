@@ -153,15 +153,9 @@ impl Layers<'_> {
 
     /// Older kernels: mount(2) in a mount name space of a short-lived child, then a detached copy of that.
     fn mount_apart(&self) -> Result<OwnedFd, Failure> {
-        let mut layers = Vec::new();
-        for layer in self.lower.iter().map(PathBuf::as_path).chain([self.upper, self.work]) {
-            layers.push(folder(layer).or_fail(stage::ROOTFS, || format!("open layer {}", layer.display()))?);
-        }
-        let data = self.data(&layers);
         let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
-        let keep: Vec<BorrowedFd<'_>> = layers.iter().chain([&theirs]).map(AsFd::as_fd).collect();
-        let child = clone(Namespaces::MOUNT, None, &keep, || {
-            let sent = match self.mount_here(&data) {
+        let child = clone(Namespaces::MOUNT, None, &[theirs.as_fd()], || {
+            let sent = match self.mount_here() {
                 Ok(mount) => wire::send(&theirs, &wire::Message::Mounts, &[mount.as_fd()]),
                 Err(error) => wire::send(&theirs, &wire::Message::Failed(self.failure(&error, "")), &[]),
             };
@@ -189,11 +183,14 @@ impl Layers<'_> {
         data + if self.volatile { ",volatile" } else { "" }
     }
 
-    fn mount_here(&self, data: &str) -> io::Result<OwnedFd> {
+    /// Layers must be opened in this mount name space: the kernel takes none of another.
+    fn mount_here(&self) -> io::Result<OwnedFd> {
         let quiet = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         rustix::mount::mount_change("/", quiet)?;
+        let paths = self.lower.iter().map(PathBuf::as_path).chain([self.upper, self.work]);
+        let layers: Vec<OwnedFd> = paths.map(folder).collect::<Result<_, _>>()?;
         rustix::process::chdir("/proc/self/fd")?;
-        let data = std::ffi::CString::new(data)?;
+        let data = std::ffi::CString::new(self.data(&layers))?;
         rustix::mount::mount("overlay", self.upper, "overlay", MountFlags::empty(), Some(data.as_c_str()))?;
         tree(self.upper, false)
     }

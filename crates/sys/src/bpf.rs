@@ -51,9 +51,18 @@ pub fn device_program(rules: &[DeviceRule]) -> Vec<Instruction> {
         op(LOAD_U32, MAJOR, CONTEXT, 4, 0),
         op(LOAD_U32, MINOR, CONTEXT, 8, 0),
     ];
-    rules.iter().rev().for_each(|rule| append_rule(&mut program, rule));
-    program.extend(answer(true));
+    // The kernel refuses code that is never reached.
+    let always = rules.iter().rposition(matches_always);
+    rules[always.unwrap_or(0)..].iter().rev().for_each(|rule| append_rule(&mut program, rule));
+    if always.is_none() {
+        program.extend(answer(true));
+    }
     program
+}
+
+fn matches_always(rule: &DeviceRule) -> bool {
+    let DeviceRule { kind, major, minor, access, .. } = rule;
+    kind.is_none() && major.is_none() && minor.is_none() && *access == Access::all()
 }
 
 /// Conditions that jump behind the rule where they do not hold, then the answer.
@@ -213,9 +222,15 @@ mod tests {
     fn any_rule() -> impl Strategy<Value = DeviceRule> {
         let kind = prop_oneof![Just(None), Just(Some(DeviceKind::Block)), Just(Some(DeviceKind::Char))];
         let number = || proptest::option::of(0..3u32);
-        (any::<bool>(), kind, number(), number(), 1..8u32).prop_map(|(allow, kind, major, minor, access)| {
-            DeviceRule { allow, kind, major, minor, access: Access::from_bits_truncate(access) }
-        })
+        (any::<bool>(), kind, number(), number(), prop_oneof![1..8u32, Just(7)]).prop_map(
+            |(allow, kind, major, minor, access)| DeviceRule {
+                allow,
+                kind,
+                major,
+                minor,
+                access: Access::from_bits_truncate(access),
+            },
+        )
     }
 
     proptest! {
@@ -239,5 +254,9 @@ mod tests {
             access: Access::READ,
         };
         load(&device_program(&[rule(false, None), rule(true, Some(1)), rule(false, Some(5))])).unwrap();
+        let all = DeviceRule { kind: None, minor: None, access: Access::all(), ..rule(false, None) };
+        load(&device_program(&[rule(true, None), all, rule(true, Some(1))])).unwrap();
+        load(&device_program(&[all])).unwrap();
+        load(&device_program(&[])).unwrap();
     }
 }

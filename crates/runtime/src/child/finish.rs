@@ -53,7 +53,7 @@ fn prepare(finish: &Finish<'_>) -> Result<(CString, Vec<CString>), Failure> {
         set_apparmor(finish.proc, profile)?;
     }
     for (resource, limit) in &process.rlimits {
-        rustix::process::setrlimit(*resource, limit.clone())
+        rustix::process::setrlimit(*resource, *limit)
             .or_fail(stage::PROCESS, || format!("error setting rlimit {resource:?}"))?;
     }
     join_keyring(process)?;

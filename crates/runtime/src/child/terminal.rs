@@ -48,7 +48,7 @@ pub(crate) fn open(size: Option<(u16, u16)>) -> Result<Standard, Failure> {
     let master = rustix::fs::openat(CWD, "/dev/pts/ptmx", flags, Mode::empty())
         .or_fail(stage::TERMINAL, || "open /dev/pts/ptmx")?;
     let kind = fstatfs(&master).or_fail(stage::TERMINAL, || "statfs /dev/pts/ptmx")?.f_type;
-    if i64::try_from(kind).ok() != Some(DEVPTS_MAGIC) {
+    if kind != DEVPTS_MAGIC {
         return Err(failure(stage::TERMINAL, "/dev/pts is not a devpts file system"));
     }
     unlockpt(&master).or_fail(stage::TERMINAL, || "unlock the terminal")?;

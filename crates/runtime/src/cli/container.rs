@@ -73,8 +73,9 @@ fn kill_all(state: &State, wanted: Signal) -> Result<(), CliError> {
     if wanted == Signal::KILL {
         return Ok(cgroup.kill_all()?);
     }
-    let processes = cgroup.pids()?.into_iter().filter_map(|pid| sampan_sys::process::pidfd_open(pid).ok());
-    processes.map(|p| send(&p, wanted.number())).collect()
+    let mut processes =
+        cgroup.pids()?.into_iter().filter_map(|pid| sampan_sys::process::pidfd_open(pid).ok());
+    processes.try_for_each(|p| send(&p, wanted.number()))
 }
 
 /// A process that has just ended is as dead as any signal could wish.

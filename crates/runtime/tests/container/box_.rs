@@ -139,8 +139,8 @@ impl Drop for Box_ {
 
 /// The folders above may still have another run's in them.
 fn remove_empty(cgroup: &Cgroup) -> std::io::Result<()> {
-    let folders = cgroup.v1().iter().map(|h| h.folder.as_path()).chain(cgroup.unified());
-    folders.map(fs::remove_dir).collect()
+    let mut folders = cgroup.v1().iter().map(|h| h.folder.as_path()).chain(cgroup.unified());
+    folders.try_for_each(fs::remove_dir)
 }
 
 /// Files for a process's streams.

@@ -2,6 +2,7 @@
 //!
 //! This program is its own harness, because the runtime's functions want a program with one thread. Called with a verb, it
 //! is the runtime's command line. An argument that is no verb selects the tests with that text in their name.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, although it is its own harness")]
 
 mod box_;
 mod look;

@@ -170,7 +170,7 @@ fn a_terminal() {
 }
 
 /// All that comes until the terminal hangs up (EIO).
-fn read_terminal(master: &std::os::fd::OwnedFd) -> String {
+pub(crate) fn read_terminal(master: &std::os::fd::OwnedFd) -> String {
     let mut text = Vec::new();
     let mut buffer = [0; 256];
     while let Ok(n @ 1..) = rustix::io::read(master, &mut buffer) {

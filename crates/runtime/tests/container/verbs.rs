@@ -3,6 +3,7 @@
 use crate::Test;
 use crate::box_::Box_;
 use crate::look::assert_nothing_left;
+use crate::restart::read_terminal;
 use sampan_spec::bundle::RootFs;
 use serde_json::{Value, json};
 use std::fs;
@@ -189,9 +190,7 @@ fn a_console_socket() {
     let (_, mut fds) = sampan_sys::socket::recv_with_fds(&connection, &mut [0; 64], 1).unwrap();
     let master = fds.pop().unwrap();
     bundle.check(&["start", id], 0, "");
-    let mut buffer = [0; 64];
-    let n = rustix::io::read(&master, &mut buffer).unwrap();
-    assert_eq!(&buffer[..n], b"/dev/pts/0\r\n");
+    assert_eq!(read_terminal(&master), "/dev/pts/0\r\n");
     bundle.check(&["delete", "-f", id], 0, "");
 }
 
