@@ -2,6 +2,7 @@
 
 use crate::lease::Pin;
 use crate::{Error, Store, atomic};
+use rustix::fs::{FlockOperation, flock};
 use sampan_image::Hasher;
 use sampan_spec::Digest;
 use std::fs::{self, File, OpenOptions};
@@ -33,7 +34,7 @@ pub fn begin<'a>(store: &'a Store, digest: &Digest) -> Result<Ingest<'a>, Error>
     let mut options = OpenOptions::new();
     let mut file =
         options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(write)?;
-    if file.try_lock().is_err() {
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(Error::Fetching { digest: digest.clone() });
     }
     let mut hasher = Hasher::default();

@@ -87,8 +87,7 @@ pub(crate) fn finish(
 ) -> Result<StagedLayer, Error> {
     let record = LayerRecord { diff_id: applied.diff_id, parent, size: applied.size };
     let path = folder.join(RECORD);
-    let bytes =
-        serde_json::to_vec_pretty(&record).map_err(|source| Error::Encode { path: path.clone(), source })?;
+    let bytes = encode(&path, &record)?;
     fs::write(&path, bytes).map_err(|source| Error::Write { path, source })?;
     Ok(StagedLayer { chain, folder, record })
 }

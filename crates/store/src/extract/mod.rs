@@ -4,6 +4,7 @@
 //! Names are foreign. Every folder on the way to a file is opened below the layer's root without following a link
 //! (`tree`), so an archive can do nothing outside its folder; what it cannot mean honestly is refused and named.
 
+mod attributes;
 mod place;
 pub(crate) mod record;
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use super::record::{KEPT, Recorder};
 use super::tree::{self, OpenError, Plain, Tree};
-use super::{ApplyError, Refusal, files};
+use super::{ApplyError, Refusal, attributes, files};
 use crate::walk;
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use sampan_image::tar::{Chunk, Entry, Kind, Reader, Time, Whiteout, whiteout};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
@@ -174,12 +174,12 @@ impl Place {
                 self.size += entry.link.len() as u64;
                 let folder = self.tree.folder(parent)?;
                 rustix::fs::symlinkat(&entry.link[..], folder, base)?;
-                attributes(folder, base, entry)
+                Ok(attributes::set(folder, base, entry)?)
             }
             _ => {
                 let folder = self.tree.folder(parent)?;
-                node(folder, base, entry)?;
-                attributes(folder, base, entry)
+                attributes::make_node(folder, base, entry)?;
+                Ok(attributes::set(folder, base, entry)?)
             }
         }
     }
@@ -207,9 +207,7 @@ impl Place {
     fn attributes_of_folder(&mut self, path: &Plain, entry: &Entry) -> Result<(), Failure> {
         self.times.insert(path.bytes().to_vec(), entry.mtime);
         let folder = self.tree.folder(path.bytes())?;
-        rustix::fs::fchown(folder, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))?;
-        xattrs(folder, b"", entry)?;
-        Ok(rustix::fs::fchmod(folder, Mode::from_raw_mode(entry.mode))?)
+        Ok(attributes::set_of_folder(folder, entry)?)
     }
 
     fn file<R: Read>(
@@ -232,13 +230,7 @@ impl Place {
         if entry.sparse.is_some() {
             file.set_len(entry.size)?;
         }
-        rustix::fs::fchown(&file, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))?;
-        for (key, value) in wanted_xattrs(entry) {
-            let set = rustix::fs::fsetxattr(&file, key, value, rustix::fs::XattrFlags::empty());
-            ignore_unsupported(key, set)?;
-        }
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))?;
-        Ok(rustix::fs::futimens(&file, &tree::timestamps(entry.mtime))?)
+        Ok(attributes::set_of_file(&file, entry)?)
     }
 
     /// Links to what the layer has. Attributes are the target's: a tar repeats them.
@@ -340,48 +332,4 @@ fn copy<R: Read>(
         offset += length as u64;
     }
     Ok(())
-}
-
-fn node(folder: BorrowedFd<'_>, base: &[u8], entry: &Entry) -> Result<(), Errno> {
-    let kind = match entry.kind {
-        Kind::Char => FileType::CharacterDevice,
-        Kind::Block => FileType::BlockDevice,
-        _ => FileType::Fifo,
-    };
-    let device = rustix::fs::makedev(entry.device.0, entry.device.1);
-    rustix::fs::mknodat(folder, base, kind, Mode::from_raw_mode(0o600), device)
-}
-
-/// Owner, attributes, mode and time of what is neither file nor folder. In this order: a change of the owner takes
-/// set-user-id bits and capabilities away.
-fn attributes(folder: BorrowedFd<'_>, base: &[u8], entry: &Entry) -> Result<(), Failure> {
-    let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
-    rustix::fs::chownat(folder, base, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    xattrs(folder, base, entry)?;
-    if entry.kind != Kind::Symlink {
-        rustix::fs::chmodat(folder, base, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
-    }
-    Ok(tree::set_time(folder, base, entry.mtime)?)
-}
-
-fn xattrs(folder: BorrowedFd<'_>, base: &[u8], entry: &Entry) -> Result<(), Errno> {
-    for (key, value) in wanted_xattrs(entry) {
-        ignore_unsupported(key, tree::set_xattr(folder, base, key, value))?;
-    }
-    Ok(())
-}
-
-/// Overlayfs's own attributes would make a layer show what is not in it. No container could have seen them.
-fn wanted_xattrs(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let ours = |key: &[u8]| key.starts_with(b"trusted.overlay.") || key.starts_with(b"user.overlay.");
-    let all = entry.xattrs.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-    all.filter(move |(key, _)| !ours(key))
-}
-
-/// A file system may have no such attributes (links have no `user.` ones). Capabilities are not to be lost silently.
-fn ignore_unsupported(key: &[u8], result: Result<(), Errno>) -> Result<(), Errno> {
-    match result {
-        Err(Errno::OPNOTSUPP | Errno::PERM) if key != b"security.capability" => Ok(()),
-        other => other,
-    }
 }
