@@ -115,7 +115,7 @@ fn cut(text: &str, room: usize) -> (&str, &str) {
     let head: usize = text.chars().take(room).map(char::len_utf8).sum();
     let head = &text[..head];
     let space = head.rfind([' ', '\t', '\n']).filter(|at| *at > 0);
-    let (Some(space), true) = (space, text.len() > room + SLOP) else { return (text, "") };
+    let (Some(space), true) = (space, text.len() >= room + SLOP) else { return (text, "") };
     let at = head.rfind('\n').filter(|at| *at > 0 && *at < space).unwrap_or(space);
     (&text[..at], &text[at + 1..])
 }
