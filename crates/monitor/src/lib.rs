@@ -1,3 +1,36 @@
 //! From a process to its supervision: the monitor of one container, and the keeper of the daemon.
+//!
+//! The monitor is one thread around poll(2). It owns its container from the bundle to the last client: process 1 and
+//! what is executed beside it, their streams, the log, the journal, restarts. A daemon may talk to it and may die at any
+//! time; nothing here waits for one, and nothing here syncs a disk.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `monitor` | the loop: what to wait for, and whom to tell |
+//! | `connection`, `requests` | daemons: frames in and out, one function per request |
+//! | `client`, `clients`, `waiters` | connections of users that were handed over |
+//! | `process`, `streams`, `detach` | standard streams between processes, log and clients |
+//! | `container`, `start`, `stop`, `exec` | process 1's life, and other processes |
+//! | `record`, `output`, `oom` | journal, log, memory |
 
+mod bundle;
+mod client;
+mod clients;
+mod connection;
+mod container;
+mod detach;
+mod exec;
 pub mod keep;
+mod monitor;
+mod oom;
+mod output;
+mod process;
+mod record;
+mod requests;
+mod start;
+mod stop;
+mod streams;
+mod waiters;
+
+pub use bundle::BundleError;
+pub use monitor::{MonitorError, run};

@@ -1,0 +1,373 @@
+//! The loop: what to wait for, whom to tell, and when it is over.
+
+use crate::bundle::{Bundle, BundleError};
+use crate::client::{Client, Role};
+use crate::connection::Connection;
+use crate::oom::Memory;
+use crate::output::Output;
+use crate::process::Process;
+use crate::record::Record;
+use crate::start::Waiting;
+use crate::stop::Stopping;
+use crate::streams::{BLOCK, Key};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sampan_logs::journal::JournalError;
+use sampan_runtime::Sandbox;
+use sampan_spec::ExecId;
+use sampan_spec::journal::{Exit, Failure};
+use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
+use sampan_spec::stream::Stream;
+use sampan_sys::process::Ended;
+use sampan_sys::signals;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a monitor that nobody has started waits for somebody to ask it for something.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A monitor cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum MonitorError {
+    /// The bundle cannot be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The journal cannot be written.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// The host does not say which boot this is.
+    #[error("cannot read the boot id: {0}")]
+    BootId(#[source] io::Error),
+    /// The inherited socket is none.
+    #[error("cannot listen: {0}")]
+    Listen(#[source] io::Error),
+    /// Waiting failed.
+    #[error("cannot wait: {0}")]
+    Poll(#[source] io::Error),
+}
+
+/// Supervises the container of a bundle until nobody needs that any more. `listener` is the socket that daemons connect to.
+/// The calling program must have one thread.
+///
+/// # Errors
+/// When it cannot begin, or cannot wait for events.
+pub fn run(bundle: &Path, listener: OwnedFd) -> Result<(), MonitorError> {
+    Monitor::new(bundle, listener)?.run()
+}
+
+/// One container and all that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    pub(crate) bundle: Bundle,
+    pub(crate) boot_id: String,
+    pub(crate) listener: OwnedFd,
+    /// SIGHUP arrives here and means nothing.
+    hang_ups: OwnedFd,
+    pub(crate) connections: BTreeMap<u64, Connection>,
+    pub(crate) clients: BTreeMap<u64, Client>,
+    pub(crate) processes: BTreeMap<Key, Process>,
+    pub(crate) execs: BTreeMap<Key, ExecId>,
+    pub(crate) state: State,
+    pub(crate) record: Record,
+    pub(crate) output: Output,
+    pub(crate) output_open: bool,
+    pub(crate) memory: Memory,
+    pub(crate) stopping: Stopping,
+    /// The last delay before a restart.
+    pub(crate) delay: Duration,
+    /// Rows and columns that were set before there was a terminal.
+    pub(crate) size: Option<(u16, u16)>,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) life: Life,
+    last_number: u64,
+}
+
+/// How far the container is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Waits for a daemon.
+    Created,
+    /// Process 1 waits, or why it cannot.
+    Prepared(Result<Box<Waiting>, Failure>),
+    /// Process 1 runs, or its output is still being read.
+    Running { sandbox: Sandbox, root: OwnedFd, since: Instant, paused: bool, ended: Option<Ended> },
+    /// It is started again when that is due.
+    Restarting { sandbox: Sandbox, exit: Exit, due: Instant },
+    /// It has ended, or could not be started.
+    Ended,
+}
+
+/// What decides when this monitor ends.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) met_daemon: bool,
+    pub(crate) met_client: bool,
+    pub(crate) abandoned: bool,
+    pub(crate) removed: bool,
+    quit: bool,
+    /// When somebody last asked for something or left.
+    last_event: Instant,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    Listener,
+    HangUp,
+    Connection(u64),
+    Client(u64),
+    Output(Key, Stream),
+    Input(Key),
+    Process(Key),
+    Memory,
+}
+
+impl Monitor {
+    fn new(folder: &Path, listener: OwnedFd) -> Result<Self, MonitorError> {
+        let bundle = Bundle::read(folder)?;
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(MonitorError::BootId)?;
+        rustix::io::ioctl_fionbio(&listener, true).map_err(|e| MonitorError::Listen(e.into()))?;
+        let hang_ups = signals::descriptor(&[rustix::process::Signal::HUP.as_raw()]).map_err(MonitorError::Poll)?;
+        Ok(Self {
+            record: Record::open(&bundle.supervise.journal)?,
+            bundle,
+            boot_id: boot_id.trim().to_owned(),
+            listener,
+            hang_ups,
+            connections: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            execs: BTreeMap::new(),
+            state: State::Created,
+            output: Output::default(),
+            output_open: false,
+            memory: Memory::default(),
+            stopping: Stopping::default(),
+            delay: Duration::ZERO,
+            size: None,
+            buffer: vec![0; BLOCK],
+            life: Life {
+                met_daemon: false,
+                met_client: false,
+                abandoned: false,
+                removed: false,
+                quit: false,
+                last_event: Instant::now(),
+            },
+            last_number: 0,
+        })
+    }
+
+    fn run(mut self) -> Result<(), MonitorError> {
+        loop {
+            let more = self.settle();
+            if self.is_over() {
+                self.record.close();
+                return Ok(());
+            }
+            let deadline = if more { Some(Instant::now()) } else { self.deadline() };
+            for (token, flags) in self.wait_for_events(deadline)? {
+                self.event(token, flags);
+            }
+        }
+    }
+
+    /// A number that names nothing else in this monitor.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Whether process 1 runs or will run again, which is what `docker wait` takes for running.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.state, State::Running { .. } | State::Restarting { .. })
+    }
+
+    /// All that follows from what has happened, without waiting. Says whether there is more to do at once.
+    fn settle(&mut self) -> bool {
+        let now = Instant::now();
+        if self.stopping.kill_at.is_some_and(|at| at <= now) {
+            self.kill_stopping();
+        }
+        if self.memory.look_at.is_some_and(|at| at <= now) {
+            self.look_at_memory();
+        }
+        if matches!(self.state, State::Restarting { due, .. } if due <= now) {
+            self.restart();
+        }
+        self.conclude_ended(now);
+        let more = self.read_silent_inputs();
+        self.feed_followers();
+        self.sweep(now);
+        more
+    }
+
+    /// Forgets who is gone.
+    fn sweep(&mut self, now: Instant) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for client in self.clients.values_mut().filter(|c| c.deadline().is_some_and(|until| until <= now)) {
+            client.drain(&mut buffer, now);
+        }
+        self.buffer = buffer;
+        let before = self.clients.len() + self.connections.len();
+        self.clients.retain(|_, client| !client.is_gone());
+        self.connections.retain(|_, connection| !connection.is_gone());
+        if self.clients.len() + self.connections.len() < before {
+            self.life.last_event = now;
+        }
+        // Nobody else would start it: its daemon died on the way.
+        if matches!(self.state, State::Prepared(_)) && self.connections.is_empty() {
+            self.abandon();
+        }
+    }
+
+    /// When to look without an event.
+    fn deadline(&self) -> Option<Instant> {
+        let restart = if let State::Restarting { due, .. } = self.state { Some(due) } else { None };
+        let patience = matches!(self.state, State::Created).then_some(self.life.last_event + PATIENCE);
+        [self.stopping.kill_at, self.memory.look_at, restart, patience]
+            .into_iter()
+            .flatten()
+            .chain(self.streams_held_until())
+            .chain(self.processes.values().filter_map(Process::look_again))
+            .chain(self.clients.values().filter_map(Client::deadline))
+            .min()
+    }
+
+    fn wait_for_events(&self, deadline: Option<Instant>) -> Result<Vec<(Token, PollFlags)>, MonitorError> {
+        let (mut fds, tokens) = self.interests();
+        let timeout = deadline.map(|at| {
+            let left = at.saturating_duration_since(Instant::now());
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() }
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(MonitorError::Poll(error.into())),
+        }
+        let ready = fds.iter().map(PollFd::revents).zip(tokens).filter(|(flags, _)| !flags.is_empty());
+        Ok(ready.map(|(flags, token)| (token, flags)).collect())
+    }
+
+    fn interests(&self) -> (Vec<PollFd<'_>>, Vec<Token>) {
+        let mut fds = Vec::new();
+        let mut tokens = Vec::new();
+        let mut add = |token, fd, flags| {
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+            tokens.push(token);
+        };
+        add(Token::Listener, self.listener.as_fd(), PollFlags::IN);
+        add(Token::HangUp, self.hang_ups.as_fd(), PollFlags::IN);
+        for (number, connection) in &self.connections {
+            add(Token::Connection(*number), connection.socket.as_fd(), connection.interest());
+        }
+        for (key, process) in &self.processes {
+            if !self.is_stalled(*key) {
+                for (stream, fd) in process.outputs() {
+                    add(Token::Output(*key, stream), fd, PollFlags::IN);
+                }
+            }
+            if let Some((fd, flags)) = process.blocked_input() {
+                add(Token::Input(*key), fd, flags);
+            }
+            if let Some(pidfd) = &process.pidfd {
+                add(Token::Process(*key), pidfd.as_fd(), PollFlags::IN);
+            }
+        }
+        for (id, client) in &self.clients {
+            if let Some(flags) = client.interest(self.wants_input(client)) {
+                add(Token::Client(*id), client.socket.as_fd(), flags);
+            }
+        }
+        if let Some(events) = &self.memory.events {
+            add(Token::Memory, events.as_fd(), PollFlags::IN);
+        }
+        (fds, tokens)
+    }
+
+    fn event(&mut self, token: Token, flags: PollFlags) {
+        match token {
+            Token::Listener => self.accept(),
+            Token::HangUp => while matches!(signals::next(&self.hang_ups), Ok(Some(_))) {},
+            Token::Connection(number) => self.connection_event(number, flags),
+            Token::Client(id) => self.client_event(id, flags),
+            Token::Output(key, stream) => self.read_output(key, stream),
+            Token::Input(key) => {
+                if let Some(process) = self.processes.get_mut(&key) {
+                    process.flush_input();
+                }
+            }
+            Token::Process(key) => self.reap(key),
+            Token::Memory => self.memory_event(),
+        }
+    }
+
+    fn connection_event(&mut self, number: u64, flags: PollFlags) {
+        self.life.last_event = Instant::now();
+        if let Some(connection) = self.connections.get_mut(&number)
+            && flags.intersects(PollFlags::OUT | PollFlags::ERR)
+        {
+            connection.flush();
+        }
+        self.serve(number);
+    }
+
+    fn client_event(&mut self, id: u64, flags: PollFlags) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if flags.contains(PollFlags::OUT) {
+            client.flush();
+        }
+        if flags.intersects(PollFlags::HUP | PollFlags::ERR) {
+            client.hang_up();
+        } else if flags.contains(PollFlags::IN) {
+            if client.is_open() {
+                self.read_input(id);
+            } else {
+                client.drain(&mut self.buffer, Instant::now());
+            }
+        }
+    }
+
+    /// The daemon has removed the container.
+    pub(crate) fn removed(&mut self) {
+        self.life.removed = true;
+        self.answer_waiters(&[WaitCondition::Removed]);
+    }
+
+    /// Nothing more is asked of this monitor, and the journal is free for others. What process 1 had was released at its
+    /// end, so the answer can go out.
+    pub(crate) fn quit(&mut self) -> Result<Option<Answer>, Refusal> {
+        self.abandon();
+        if self.is_active() {
+            return Err(Refusal::AlreadyStarted);
+        }
+        self.state = State::Ended;
+        self.life.quit = true;
+        self.record.close();
+        self.answer_waiters(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
+        self.end_streams_of(crate::streams::MAIN);
+        Ok(Some(Answer::Done))
+    }
+
+    /// Whether nobody needs this monitor any more.
+    fn is_over(&self) -> bool {
+        let life = &self.life;
+        let alone = self.clients.is_empty() && self.connections.values().all(|c| !c.interest().contains(PollFlags::OUT));
+        let no_daemon = self.connections.is_empty();
+        match self.state {
+            State::Created if life.abandoned => alone,
+            State::Created => {
+                let waited = life.last_event.elapsed() >= PATIENCE;
+                alone && ((no_daemon && life.met_daemon) || (waited && (life.met_client || no_daemon)))
+            }
+            State::Ended if life.quit || life.removed => {
+                // Nobody is left who could tell of a removal.
+                let hopeless = |client: &Client| matches!(client.role, Role::Wait(WaitCondition::Removed));
+                alone || (no_daemon && life.quit && self.clients.values().all(hopeless))
+            }
+            State::Ended => alone && no_daemon && !self.bundle.supervise.remove,
+            State::Prepared(_) | State::Running { .. } | State::Restarting { .. } => false,
+        }
+    }
+}

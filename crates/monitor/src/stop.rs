@@ -1,0 +1,133 @@
+//! Signals, stops, and pauses.
+
+use crate::monitor::{Monitor, State};
+use crate::requests::Asker;
+use crate::streams::MAIN;
+use sampan_spec::Signal;
+use sampan_spec::journal::Event;
+use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
+use std::time::{Duration, Instant};
+
+/// A stop that was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping {
+    /// When patience ends.
+    pub(crate) kill_at: Option<Instant>,
+    askers: Vec<Asker>,
+}
+
+impl Monitor {
+    /// Sends a signal to process 1. One that is meant to end it also ends restarts and a pause.
+    pub(crate) fn send_signal(&mut self, signal: Signal) -> Result<(), Refusal> {
+        let ends = signal == Signal::KILL || signal == self.bundle.supervise.stop.signal;
+        if ends {
+            return self.send_last_signal(signal);
+        }
+        if matches!(self.state, State::Restarting { .. }) {
+            return Err(Refusal::NotRunning);
+        }
+        self.signal_main(signal)
+    }
+
+    pub(crate) fn stop(
+        &mut self,
+        asker: Asker,
+        signal: Option<Signal>,
+        timeout: Option<i64>,
+    ) -> Result<(), Refusal> {
+        let stop = self.bundle.supervise.stop;
+        self.stopping.askers.push(asker);
+        if let Err(refusal) = self.send_last_signal(signal.unwrap_or(stop.signal)) {
+            self.stopping.askers.retain(|other| other.call != asker.call || other.connection != asker.connection);
+            return Err(refusal);
+        }
+        let timeout = timeout.map_or(stop.timeout.map(u64::from), |seconds| u64::try_from(seconds).ok());
+        // One that waited for a restart has ended by now, and the stop was answered.
+        if let (Some(seconds), false) = (timeout, self.stopping.askers.is_empty()) {
+            let at = Instant::now() + Duration::from_secs(seconds.min(u64::from(u32::MAX)));
+            self.stopping.kill_at = Some(self.stopping.kill_at.map_or(at, |other| other.min(at)));
+        }
+        Ok(())
+    }
+
+    /// Writes down that it is to stop, then signals.
+    fn send_last_signal(&mut self, signal: Signal) -> Result<(), Refusal> {
+        match self.state {
+            State::Running { .. } => {
+                self.report(Event::StopRequested { signal });
+                self.signal_main(signal)?;
+                // A frozen process takes signals only once it runs again.
+                if self.is_paused() { self.resume() } else { Ok(()) }
+            }
+            State::Restarting { .. } => {
+                self.report(Event::StopRequested { signal });
+                self.cancel_restart();
+                Ok(())
+            }
+            _ => Err(Refusal::NotRunning),
+        }
+    }
+
+    fn signal_main(&self, signal: Signal) -> Result<(), Refusal> {
+        let process = self.processes.get(&MAIN).and_then(|process| process.pidfd.as_ref());
+        let pidfd = process.ok_or(Refusal::NotRunning)?;
+        sampan_sys::process::signal(pidfd, signal.number())
+            .map_err(|error| Refusal::System { message: format!("send {signal}: {error}") })
+    }
+
+    /// Patience has ended.
+    pub(crate) fn kill_stopping(&mut self) {
+        self.stopping.kill_at = None;
+        // It has ended by itself where this fails.
+        let _ = self.signal_main(Signal::KILL);
+    }
+
+    /// Answers those who asked for a stop.
+    pub(crate) fn answer_stops(&mut self) {
+        self.stopping.kill_at = None;
+        for asker in std::mem::take(&mut self.stopping.askers) {
+            self.answer(asker, Ok(Answer::Done), Vec::new());
+        }
+    }
+
+    /// It was between two runs: the last one was the end.
+    fn cancel_restart(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let State::Restarting { sandbox, exit, .. } = state else {
+            self.state = state;
+            return;
+        };
+        self.report(Event::Exited(exit));
+        self.tell_end(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
+        self.release(sandbox, None);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        matches!(self.state, State::Running { paused: true, .. })
+    }
+
+    pub(crate) fn pause(&mut self) -> Result<(), Refusal> {
+        let State::Running { sandbox, paused, .. } = &mut self.state else { return Err(Refusal::NotRunning) };
+        if *paused {
+            return Err(Refusal::Paused);
+        }
+        sandbox.cgroup.freeze().map_err(|error| system("freeze the container", &error))?;
+        *paused = true;
+        self.report(Event::Paused);
+        Ok(())
+    }
+
+    pub(crate) fn resume(&mut self) -> Result<(), Refusal> {
+        let State::Running { sandbox, paused, .. } = &mut self.state else { return Err(Refusal::NotRunning) };
+        sandbox.cgroup.thaw().map_err(|error| system("thaw the container", &error))?;
+        if std::mem::take(paused) {
+            self.report(Event::Resumed);
+        }
+        Ok(())
+    }
+}
+
+fn system(what: &str, error: &dyn std::error::Error) -> Refusal {
+    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    Refusal::System { message: format!("{what}: {error}{source}") }
+}
