@@ -1,9 +1,33 @@
-//! The runtime's program: an OCI runtime's command line, and the monitor of a container.
+//! The runtime's program: an OCI runtime's command line, the monitor of a container, and the keeper of the daemon.
 
+use sampan_monitor::keep;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match args.first().and_then(|verb| verb.to_str()) {
+        Some("monitor") if args.len() == 2 => match sampan_monitor::run(Path::new(&args[1])) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
+        Some("keep") => keep::keep(&args[1..]).unwrap_or_else(|error| fail(&error)),
+        Some("keep-exec") => fail(&keep::execute(&args[1..])),
+        _ => oci(&args),
+    }
+}
+
+fn oci(args: &[OsString]) -> ExitCode {
+    let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let code = sampan_runtime::cli::run(&args, &mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn fail(error: &dyn Display) -> ExitCode {
+    // There is nowhere else to tell it.
+    let _ = writeln!(std::io::stderr(), "sampan-runtime: {error}");
+    ExitCode::FAILURE
 }

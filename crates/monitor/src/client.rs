@@ -206,7 +206,11 @@ impl Client {
     /// Sends what is queued.
     pub(crate) fn flush(&mut self) {
         while self.queued() > 0 && !self.hung_up {
-            match rustix::net::send(&self.socket, &self.queue[self.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match rustix::net::send(
+                &self.socket,
+                &self.queue[self.sent..],
+                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+            ) {
                 Ok(count) => self.sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,

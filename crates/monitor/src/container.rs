@@ -181,6 +181,9 @@ mod tests {
     #[test]
     fn exits() {
         assert_eq!(exit_of(Ended::Code(3), false), Exit { code: 3, signal: None, oom: false });
-        assert_eq!(exit_of(Ended::Signal(9), true), Exit { code: 137, signal: Some(Signal::KILL), oom: true });
+        assert_eq!(
+            exit_of(Ended::Signal(9), true),
+            Exit { code: 137, signal: Some(Signal::KILL), oom: true }
+        );
     }
 }

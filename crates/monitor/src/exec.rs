@@ -67,7 +67,10 @@ impl Monitor {
         };
         let target = ExecTarget {
             id: self.bundle.supervise.id.as_str(),
-            pidfd: pidfd.try_clone().map(|_| std::os::fd::AsFd::as_fd(pidfd)).map_err(|e| failure("copy", Some(&e)))?,
+            pidfd: pidfd
+                .try_clone()
+                .map(|_| std::os::fd::AsFd::as_fd(pidfd))
+                .map_err(|e| failure("copy", Some(&e)))?,
             cgroup: &sandbox.cgroup,
             config: &self.bundle.config,
             die_with_parent: true,

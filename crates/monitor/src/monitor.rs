@@ -11,11 +11,12 @@ use crate::start::Waiting;
 use crate::stop::Stopping;
 use crate::streams::{BLOCK, Key};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use sampan_logs::journal::JournalError;
 use sampan_runtime::Sandbox;
 use sampan_spec::ExecId;
 use sampan_spec::journal::{Exit, Failure};
-use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
+use sampan_spec::monitor::{Answer, LISTENER_FD, Refusal, WaitCondition};
 use sampan_spec::stream::Stream;
 use sampan_sys::process::Ended;
 use sampan_sys::signals;
@@ -48,13 +49,19 @@ pub enum MonitorError {
     Poll(#[source] io::Error),
 }
 
-/// Supervises the container of a bundle until nobody needs that any more. `listener` is the socket that daemons connect to.
-/// The calling program must have one thread.
+/// Supervises the container of a bundle until nobody needs that any more. Daemons connect to the socket that is inherited
+/// as [`LISTENER_FD`]. The calling program must have one thread.
 ///
 /// # Errors
 /// When it cannot begin, or cannot wait for events.
-pub fn run(bundle: &Path, listener: OwnedFd) -> Result<(), MonitorError> {
-    Monitor::new(bundle, listener)?.run()
+pub fn run(bundle: &Path) -> Result<(), MonitorError> {
+    Monitor::new(bundle, inherited(LISTENER_FD).map_err(MonitorError::Listen)?)?.run()
+}
+
+/// A duplicate of a descriptor that this program was started with, by pidfd_getfd(2) on ourselves.
+fn inherited(number: i32) -> io::Result<OwnedFd> {
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+    Ok(rustix::process::pidfd_getfd(own, number, PidfdGetfdFlags::empty())?)
 }
 
 /// One container and all that belongs to it.
@@ -127,9 +134,11 @@ enum Token {
 impl Monitor {
     fn new(folder: &Path, listener: OwnedFd) -> Result<Self, MonitorError> {
         let bundle = Bundle::read(folder)?;
-        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(MonitorError::BootId)?;
+        let boot_id =
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(MonitorError::BootId)?;
         rustix::io::ioctl_fionbio(&listener, true).map_err(|e| MonitorError::Listen(e.into()))?;
-        let hang_ups = signals::descriptor(&[rustix::process::Signal::HUP.as_raw()]).map_err(MonitorError::Poll)?;
+        let hang_ups =
+            signals::descriptor(&[rustix::process::Signal::HUP.as_raw()]).map_err(MonitorError::Poll)?;
         Ok(Self {
             record: Record::open(&bundle.supervise.journal)?,
             bundle,
@@ -353,7 +362,8 @@ impl Monitor {
     /// Whether nobody needs this monitor any more.
     fn is_over(&self) -> bool {
         let life = &self.life;
-        let alone = self.clients.is_empty() && self.connections.values().all(|c| !c.interest().contains(PollFlags::OUT));
+        let alone = self.clients.is_empty()
+            && self.connections.values().all(|c| !c.interest().contains(PollFlags::OUT));
         let no_daemon = self.connections.is_empty();
         match self.state {
             State::Created if life.abandoned => alone,

@@ -68,7 +68,8 @@ impl Streams {
     /// Pipes for a process without a terminal.
     pub(crate) fn pipes(wanted: Pipes) -> io::Result<(Self, Ends)> {
         let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
-        let (mut ours, mut ends) = (Self::default(), Ends { stdin: null()?, stdout: null()?, stderr: null()? });
+        let (mut ours, mut ends) =
+            (Self::default(), Ends { stdin: null()?, stdout: null()?, stderr: null()? });
         if wanted.stdin {
             let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
             (ends.stdin, ours.stdin) = (read, Some(nonblocking(write)?));
@@ -133,10 +134,6 @@ impl Process {
     /// Whether all output was read.
     pub(crate) fn output_ended(&self) -> bool {
         self.streams.stdout.is_none() && self.streams.stderr.is_none()
-    }
-
-    pub(crate) fn close_output(&mut self) {
-        (self.streams.stdout, self.streams.stderr) = (None, None);
     }
 
     /// The streams to read from, now.

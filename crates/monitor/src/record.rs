@@ -16,7 +16,12 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
         let writer = Writer::open(path)?;
-        Ok(Self { path: path.to_owned(), writer: Some(writer), unwritten: Vec::new(), last: Summary::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Some(writer),
+            unwritten: Vec::new(),
+            last: Summary::default(),
+        })
     }
 
     /// What is so now.

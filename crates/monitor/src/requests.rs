@@ -33,7 +33,8 @@ impl Monitor {
     pub(crate) fn accept(&mut self) {
         let Ok(socket) = sampan_sys::socket::accept(&self.listener) else { return };
         let own = rustix::process::geteuid().as_raw();
-        let trusted = sampan_sys::socket::peer_cred(&socket).is_ok_and(|peer| peer.uid == 0 || peer.uid == own);
+        let trusted =
+            sampan_sys::socket::peer_cred(&socket).is_ok_and(|peer| peer.uid == 0 || peer.uid == own);
         if trusted && rustix::io::ioctl_fionbio(&socket, true).is_ok() {
             let number = self.next_number();
             self.connections.insert(number, Connection::new(socket));

@@ -38,7 +38,9 @@ impl Monitor {
         let stop = self.bundle.supervise.stop;
         self.stopping.askers.push(asker);
         if let Err(refusal) = self.send_last_signal(signal.unwrap_or(stop.signal)) {
-            self.stopping.askers.retain(|other| other.call != asker.call || other.connection != asker.connection);
+            self.stopping
+                .askers
+                .retain(|other| other.call != asker.call || other.connection != asker.connection);
             return Err(refusal);
         }
         let timeout = timeout.map_or(stop.timeout.map(u64::from), |seconds| u64::try_from(seconds).ok());

@@ -110,7 +110,8 @@ impl Monitor {
             if client.hung_up && !listens {
                 client.drop_now();
             }
-            let Some(client) = self.clients.get(&id).filter(|client| silent(client) && !client.is_gone()) else {
+            let Some(client) = self.clients.get(&id).filter(|client| silent(client) && !client.is_gone())
+            else {
                 continue;
             };
             more |= self.wants_input(client);
@@ -134,7 +135,9 @@ impl Monitor {
     fn give_input(&mut self, id: u64, bytes: &[u8]) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let Role::Streams(attached) = &mut client.role else { return };
-        let Some(process) = self.processes.get_mut(&attached.process).filter(|_| attached.stdin) else { return };
+        let Some(process) = self.processes.get_mut(&attached.process).filter(|_| attached.stdin) else {
+            return;
+        };
         if !process.is_terminal() {
             return process.write_input(bytes);
         }
