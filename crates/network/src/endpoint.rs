@@ -56,7 +56,7 @@ pub fn attach(endpoint: &Endpoint<'_>) -> Result<(), Error> {
         address: endpoint.address,
         source,
     })?;
-    wait_for_carrier(endpoint.bridge, &host).map_err(|source| Error::List { what: "links", source })
+    announce(endpoint, &host).map_err(|source| Error::List { what: "links", source })
 }
 
 /// Takes a container off the bridge while it runs. Takes some 20 ms: never on the way of an end or a removal, where the
@@ -139,17 +139,31 @@ fn configure(endpoint: &Endpoint<'_>) -> Result<(), netlink::Error> {
     results.into_iter().skip(1).collect()
 }
 
+/// Sees to it that the first packet arrives, in both directions.
+///
 /// The kernel tells the bridge of its new port's carrier a moment later; what the container sends until then is lost,
-/// and sent again after a second. Kernels from 6.8 do that at the latest when a link is asked for.
-fn wait_for_carrier(bridge: u32, host: &str) -> Result<(), netlink::Error> {
+/// and sent again after a second. (Kernels from 6.8 do that at the latest when a link is asked for.) And the bridge may
+/// still look for this hardware address behind the dying link of a container that had the same IP address.
+fn announce(endpoint: &Endpoint<'_>, host: &str) -> Result<(), netlink::Error> {
     let socket = Socket::open(Family::Route)?;
-    if is_operational(&socket, bridge, host)? {
-        return Ok(());
+    let Some(port) = await_carrier(&socket, endpoint.bridge, host)? else { return Ok(()) };
+    let mut batch = Messages::new();
+    netlink::add_bridge_entry(&mut batch, port, endpoint.mac.0);
+    // Only a short cut for what the bridge learns from the container's first packet.
+    socket.execute(&batch)?;
+    Ok(())
+}
+
+/// Waits until port and bridge carry packets, but not for ever. Returns the port's index, or `None` if it is gone.
+fn await_carrier(socket: &Socket, bridge: u32, host: &str) -> Result<Option<u32>, netlink::Error> {
+    let (port, carries) = state(socket, bridge, host)?;
+    if carries {
+        return Ok(port);
     }
     let changes = Socket::open(Family::Route)?;
     changes.join(netlink::link_changes())?;
     let deadline = Instant::now() + CARRIER;
-    while !is_operational(&socket, bridge, host)? {
+    while !state(socket, bridge, host)?.1 {
         let Ok(left) = Timespec::try_from(deadline.saturating_duration_since(Instant::now())) else { break };
         let mut ready = [PollFd::new(&changes, PollFlags::IN)];
         if rustix::io::retry_on_intr(|| poll(&mut ready, Some(&left)))? == 0 {
@@ -157,13 +171,14 @@ fn wait_for_carrier(bridge: u32, host: &str) -> Result<(), netlink::Error> {
         }
         changes.receive(|_| ())?;
     }
-    Ok(())
+    Ok(port)
 }
 
-/// Whether both carry packets. A port that is gone is waited for no longer.
-fn is_operational(socket: &Socket, bridge: u32, host: &str) -> Result<bool, netlink::Error> {
-    let port = netlink::link(socket, host)?.is_none_or(|link| link.operational);
-    Ok(port && netlink::link_at(socket, bridge)?.is_none_or(|link| link.operational))
+/// The port's index, and whether there is nothing to wait for: port and bridge carry packets, or are gone.
+fn state(socket: &Socket, bridge: u32, host: &str) -> Result<(Option<u32>, bool), netlink::Error> {
+    let Some(port) = netlink::link(socket, host)? else { return Ok((None, true)) };
+    let bridge = netlink::link_at(socket, bridge)?;
+    Ok((Some(port.index), port.operational && bridge.is_none_or(|bridge| bridge.operational)))
 }
 
 fn open() -> Result<Socket, Error> {

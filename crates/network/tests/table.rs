@@ -209,6 +209,19 @@ fn a_container_that_starts_again_replaces_its_old_link() {
 }
 
 #[test]
+fn an_address_reaches_its_new_owner_at_once() {
+    isolated(|| {
+        let host = Host::new();
+        let old = host.container(2);
+        old.serve(80);
+        assert!(ask(old.address, 80).is_some(), "now the bridge knows where that is");
+        let new = host.container_with_id(2, id(7));
+        new.serve(81);
+        assert!(ask(new.address, 81).is_some());
+    });
+}
+
+#[test]
 fn what_no_container_claims_is_swept_away() {
     isolated(|| {
         let host = Host::new();
@@ -302,7 +315,9 @@ fn what_a_reload_removes_comes_back() {
         output("iptables", &["-F", "FORWARD"]);
         until("flush", &|| output("iptables", &["-S", "FORWARD"]).contains("0x8000000"));
         output("ip", &["link", "add", "docker0", "type", "bridge"]);
-        until("bridge", &|| output("nft", &["list", "set", "inet", "sampan", "neighbours"]).contains("docker0"));
+        until("bridge", &|| {
+            output("nft", &["list", "set", "inet", "sampan", "neighbours"]).contains("docker0")
+        });
         drop(writer);
         watcher.join().unwrap();
     });

@@ -1,6 +1,8 @@
 //! What packets do: between containers, out of the host, and through published ports. Every test is a host of its own,
 //! in a network name space.
 
+#![allow(clippy::unwrap_used, reason = "a test fails that way")]
+
 mod common;
 
 use common::{Container, Host, Space, ask, isolated, net};

@@ -10,9 +10,9 @@ mod route;
 pub use attribute::{Attributes, Messages};
 pub(crate) use attribute::{be32, text};
 pub use route::{
-    Address, Link, NewVeth, add_address, add_bridge, add_default_route, add_veth, addresses, changed_link,
-    delete_address, delete_link, link, link_at, link_changes, links, mark_bridge_port, routes, set_up,
-    without_ipv6_address,
+    Address, Link, NewVeth, add_address, add_bridge, add_bridge_entry, add_default_route, add_veth,
+    addresses, changed_link, delete_address, delete_link, link, link_at, link_changes, links,
+    mark_bridge_port, routes, set_up, without_ipv6_address,
 };
 
 use rustix::io::Errno;
@@ -37,6 +37,8 @@ const F_ACK_TLVS: u16 = 0x200;
 pub const CREATE: u16 = 0x400;
 /// Fail if it exists (NLM_F_EXCL).
 pub const EXCLUSIVE: u16 = 0x200;
+/// Change it if it exists (NLM_F_REPLACE).
+pub const REPLACE: u16 = 0x100;
 /// Put a rule behind the others (NLM_F_APPEND).
 pub const APPEND: u16 = 0x800;
 

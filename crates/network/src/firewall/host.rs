@@ -6,7 +6,7 @@
 //! Bridges that other programs made for their containers or machines (a bridge whose ports are all virtual) are left
 //! alone: those programs filter what passes there, and would have switched forwarding on themselves.
 
-use super::ruleset::{GUARD, NEIGHBOURS, interface, marked};
+use super::ruleset::{BASE_CHAINS, GUARD, NEIGHBOURS, interface, marked};
 use super::{Firewall, table};
 use crate::{Error, bridge, sysctl};
 use sampan_sys::netlink::{self, Link, Socket};
@@ -63,6 +63,14 @@ pub(super) fn needs_guard(socket: &Socket, firewall: &Firewall) -> Result<bool, 
 pub(super) fn has_guard(socket: &Socket, firewall: &Firewall) -> Result<bool, Error> {
     let chains = nft::base_chains(socket).map_err(|source| read_error(firewall, source))?;
     Ok(chains.iter().any(|c| c.family == Family::Inet && c.table == firewall.table && c.name == GUARD))
+}
+
+/// Whether our table is there with all its chains.
+pub(super) fn has_table(socket: &Socket, firewall: &Firewall) -> Result<bool, Error> {
+    let chains = nft::base_chains(socket).map_err(|source| read_error(firewall, source))?;
+    let ours =
+        chains.iter().filter(|c| c.family == Family::Inet && c.table == firewall.table && c.name != GUARD);
+    Ok(ours.count() == BASE_CHAINS.len())
 }
 
 /// Switches forwarding on, behind the guard.

@@ -52,6 +52,15 @@ const RAW: i32 = -300;
 const DESTINATION_NAT: i32 = -100;
 const SOURCE_NAT: i32 = 100;
 
+/// The chains that are always hooked in.
+pub(super) const BASE_CHAINS: [(&str, Base); 5] = [
+    ("raw", Base { nat: false, hook: Hook::Prerouting, priority: RAW }),
+    ("prerouting", Base { nat: true, hook: Hook::Prerouting, priority: DESTINATION_NAT }),
+    ("output", Base { nat: true, hook: Hook::Output, priority: DESTINATION_NAT }),
+    ("forward", Base { nat: false, hook: Hook::Forward, priority: FORWARD_PRIORITY }),
+    ("postrouting", Base { nat: true, hook: Hook::Postrouting, priority: SOURCE_NAT }),
+];
+
 /// Writes the whole table but for the published ports: they stay.
 pub(super) fn write(batch: &mut Batch, firewall: &Firewall, guard: bool) {
     let table = table(firewall);
@@ -104,14 +113,8 @@ fn write_chains(batch: &mut Batch, table: Table<'_>, guard: bool) {
     for chain in [LOOKUP_CHAIN, INWARD, PASS] {
         batch.add_chain(table, chain, None);
     }
-    for (chain, nat, hook, priority) in [
-        ("raw", false, Hook::Prerouting, RAW),
-        ("prerouting", true, Hook::Prerouting, DESTINATION_NAT),
-        ("output", true, Hook::Output, DESTINATION_NAT),
-        ("forward", false, Hook::Forward, FORWARD_PRIORITY),
-        ("postrouting", true, Hook::Postrouting, SOURCE_NAT),
-    ] {
-        batch.add_chain(table, chain, Some(Base { nat, hook, priority }));
+    for (chain, base) in BASE_CHAINS {
+        batch.add_chain(table, chain, Some(base));
     }
     if guard {
         let base = Base { nat: false, hook: Hook::Forward, priority: GUARD_PRIORITY };

@@ -23,21 +23,32 @@ pub fn watch(firewall: &Firewall, stop: BorrowedFd<'_>, mut lost: impl FnMut()) 
     tables.join(nft::CHANGES).map_err(failed)?;
     let links = Socket::open(netlink::Family::Route).map_err(failed)?;
     links.join(netlink::link_changes()).map_err(failed)?;
-    let mut neighbours = host::neighbours(firewall)?;
-    let mut seen = Seen::default();
+    let mut neighbours = BTreeSet::new();
+    // What happened before is not told.
+    let mut seen = Seen { lost: true, others: true, links: true };
     let mut due = None;
     loop {
+        if std::mem::take(&mut seen.lost) && !is_complete(firewall) {
+            lost();
+        }
+        due = (seen.others || seen.links).then(|| due.unwrap_or_else(|| Instant::now() + BURST));
         match wait(&tables, &links, stop, due).map_err(failed)? {
             Event::Stop => return Ok(()),
             Event::Tables => read_tables(&tables, firewall, &mut seen).map_err(failed)?,
             Event::Links => read_links(&links, &mut seen).map_err(failed)?,
-            Event::Quiet => react(firewall, &mut neighbours, std::mem::take(&mut seen))?,
+            Event::Quiet => {
+                // Others may still be at it, and tables vanish between two looks: the next change is another try.
+                if let Err(error) = react(firewall, &mut neighbours, std::mem::take(&mut seen)) {
+                    tracing::warn!(%error, "cannot follow a change of the firewall");
+                }
+            }
         }
-        if std::mem::take(&mut seen.lost) {
-            lost();
-        }
-        due = (seen.others || seen.links).then(|| due.unwrap_or_else(|| Instant::now() + BURST));
     }
+}
+
+/// Whether our table is there. If it cannot be read because it is changing, it is not.
+fn is_complete(firewall: &Firewall) -> bool {
+    open().is_ok_and(|socket| host::has_table(&socket, firewall).unwrap_or(false))
 }
 
 /// What has happened since the last reaction.
@@ -123,8 +134,8 @@ fn react(firewall: &Firewall, neighbours: &mut BTreeSet<String>, seen: Seen) -> 
         let now = host::neighbours(firewall)?;
         if now != *neighbours && host::has_guard(&socket, firewall)? {
             host::refresh_neighbours(&socket, firewall)?;
+            *neighbours = now;
         }
-        *neighbours = now;
     }
     if seen.others {
         host::open_paths(&socket)?;

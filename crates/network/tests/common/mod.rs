@@ -113,9 +113,14 @@ impl Host {
 
     /// A container with this number and an address that ends in it.
     pub(crate) fn container(&self, n: u8) -> Container {
+        self.container_with_id(n, id(n))
+    }
+
+    /// A container whose address ends in `n`.
+    pub(crate) fn container_with_id(&self, n: u8, id: ContainerId) -> Container {
         let [a, b, c, _] = self.bridge.gateway.address().octets();
         let address = Ipv4Addr::new(a, b, c, n);
-        let container = Container { space: Space::new(), id: id(n), address };
+        let container = Container { space: Space::new(), id, address };
         let (netns, socket) = container.space.handles();
         attach(&Endpoint {
             container: &container.id,

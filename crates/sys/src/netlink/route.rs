@@ -1,7 +1,7 @@
 //! The messages of rtnetlink(7) that a container's network needs.
 
 use super::attribute::{be32, text, u32_at};
-use super::{Attributes, CREATE, EXCLUSIVE, Error, Messages, Socket};
+use super::{Attributes, CREATE, EXCLUSIVE, Error, Messages, REPLACE, Socket};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -13,6 +13,7 @@ const DELADDR: u16 = 21;
 const GETADDR: u16 = 22;
 const NEWROUTE: u16 = 24;
 const GETROUTE: u16 = 26;
+const NEWNEIGH: u16 = 28;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -38,6 +39,7 @@ const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_TABLE: u16 = 15;
+const NDA_LLADDR: u16 = 2;
 
 const UP: u32 = 1;
 const OPERATIONAL: u8 = 6;
@@ -189,6 +191,17 @@ pub fn add_default_route(batch: &mut Messages, link: u32, gateway: Ipv4Addr) {
         .request(NEWROUTE, CREATE | EXCLUSIVE, &header)
         .put(RTA_GATEWAY, &gateway.octets())
         .put_u32(RTA_OIF, link);
+}
+
+/// Tells the bridge of a port that this hardware address is behind it, whatever it learned before. Only for a port that
+/// carries packets (EPERM).
+pub fn add_bridge_entry(batch: &mut Messages, port: u32, mac: [u8; 6]) {
+    const AF_BRIDGE: u8 = 7;
+    const REACHABLE: u8 = 2;
+    const OF_MASTER: u8 = 4;
+    let [a, b, c, d] = port.to_ne_bytes();
+    let header = [AF_BRIDGE, 0, 0, 0, a, b, c, d, REACHABLE, 0, OF_MASTER, 0];
+    batch.request(NEWNEIGH, CREATE | REPLACE, &header).put(NDA_LLADDR, &mac);
 }
 
 /// All links.
