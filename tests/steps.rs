@@ -7,7 +7,15 @@
 use sampan_testkit::{Cli, Daemon, Output, Session, eventually, programs};
 
 const CREATE: [&str; 3] = ["create.name", "create.home", "create.record"];
-const START: [&str; 5] = ["start.monitor", "start.address", "start.prepare", "start.network", "start.go"];
+const START: [&str; 7] = [
+    "monitor.bundle",
+    "monitor.launch",
+    "start.monitor",
+    "start.address",
+    "start.prepare",
+    "start.network",
+    "start.go",
+];
 const REMOVE: [&str; 3] = ["remove.record", "remove.name", "remove.answer"];
 const FAIL: &str = "SAMPAN_FAIL_AFTER";
 const DIE: &str = "SAMPAN_DIE_AFTER";
@@ -141,7 +149,7 @@ fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
 fn command(step: &str) -> &'static [&'static str] {
     match step.split('.').next() {
         Some("create") => &["create", "--name", "c", "-p", "18080:80", "bb", "sleep", "1000"],
-        Some("start") => &["start", "c"],
-        _ => &["rm", "-f", "c"],
+        Some("remove") => &["rm", "-f", "c"],
+        _ => &["start", "c"],
     }
 }
