@@ -211,6 +211,9 @@ impl ContainerFlags {
     }
 
     fn volumes(&self) -> Result<(Option<Set>, Vec<String>), Error> {
+        if self.volume.is_empty() {
+            return Ok((None, Vec::new()));
+        }
         let here = std::env::current_dir().unwrap_or_default();
         let (mut anonymous, mut binds) = (Set::new(), Vec::new());
         for text in &self.volume {

@@ -4,21 +4,20 @@ use crate::flags::{display_name, is_bool};
 use crate::verb::{Entry, Group};
 use clap::{Arg, Command};
 
-const WIDTH_WITHOUT_TERMINAL: usize = 80;
 /// A description narrower than this goes to a line of its own.
 const NARROW: usize = 24;
 const NARROW_INDENT: usize = 16;
 /// A line may overflow by so much if it then ends the paragraph.
 const SLOP: usize = 5;
 
-/// The help of one verb, reached as `path` (`container ls`).
-pub(crate) fn verb(path: &str, entry: &Entry) -> String {
+/// The help of one verb, reached as `path` (`container ls`), for a terminal of so many columns.
+pub(crate) fn verb(path: &str, entry: &Entry, columns: usize) -> String {
     let mut text = format!("Usage:  {}\n\n{}\n", usage(path, entry), entry.about);
     if !entry.aliases.is_empty() {
         let aliases: Vec<_> = entry.aliases.iter().map(|alias| format!("sampan {alias}")).collect();
         text += &format!("\nAliases:\n  {}\n", aliases.join(", "));
     }
-    let flags = flags(&entry.command(), terminal_width() - 1);
+    let flags = flags(&entry.command(), columns - 1);
     if !flags.is_empty() {
         text += &format!("\nOptions:\n{flags}");
     }
@@ -37,8 +36,8 @@ pub(crate) fn group(group: &Group) -> String {
     text + &format!("\nRun 'sampan {} COMMAND --help' for more information on a command.\n", group.name)
 }
 
-/// The help of the whole program.
-pub(crate) fn root(globals: &Command, verbs: &[Entry], groups: &[Group]) -> String {
+/// The help of the whole program, for a terminal of so many columns.
+pub(crate) fn root(globals: &Command, verbs: &[Entry], groups: &[Group], columns: usize) -> String {
     let is_common = |entry: &&Entry| COMMON.contains(&entry.name);
     let common = COMMON.iter().filter_map(|name| verbs.iter().find(|entry| entry.name == *name));
     let mut text = "Usage:  sampan [OPTIONS] COMMAND\n\nRuns containers\n\nCommon Commands:\n".to_owned();
@@ -48,7 +47,7 @@ pub(crate) fn root(globals: &Command, verbs: &[Entry], groups: &[Group]) -> Stri
     text += "\nCommands:\n";
     let rest = verbs.iter().filter(|entry| !is_common(entry)).map(|entry| (entry.name, entry.about));
     text += &list(rest.chain([("daemon", "Run the engine")]));
-    text += &format!("\nGlobal Options:\n{}", flags(globals, terminal_width() - 1));
+    text += &format!("\nGlobal Options:\n{}", flags(globals, columns - 1));
     text + "\nRun 'sampan COMMAND --help' for more information on a command.\n"
 }
 
@@ -118,9 +117,4 @@ fn cut(text: &str, room: usize) -> (&str, &str) {
     let (Some(space), true) = (space, text.len() >= room + SLOP) else { return (text, "") };
     let at = head.rfind('\n').filter(|at| *at > 0 && *at < space).unwrap_or(space);
     (&text[..at], &text[at + 1..])
-}
-
-fn terminal_width() -> usize {
-    let columns = rustix::termios::tcgetwinsize(rustix::stdio::stdin()).map_or(0, |size| size.ws_col.into());
-    if columns == 0 { WIDTH_WITHOUT_TERMINAL } else { columns }
 }

@@ -89,13 +89,15 @@ fn in_group(group: &'static Group, words: &[String], context: &Context) -> Resul
 
 fn invoke(entry: &Entry, path: &str, words: &[String], context: &Context) -> Result<u8, Error> {
     match entry.invoke(path, words, context) {
-        Err(Error::HelpWanted { deprecated }) => Ok(show(deprecated, &help::verb(path, entry))),
+        Err(Error::HelpWanted { deprecated }) => {
+            Ok(show(deprecated, &help::verb(path, entry, terminal::width())))
+        }
         result => result,
     }
 }
 
 fn root_help() -> String {
-    help::root(&verb::globals_command::<Globals>(), commands::VERBS, commands::GROUPS)
+    help::root(&verb::globals_command::<Globals>(), commands::VERBS, commands::GROUPS, terminal::width())
 }
 
 fn show(deprecated: bool, text: &str) -> u8 {
@@ -104,4 +106,78 @@ fn show(deprecated: bool, text: &str) -> u8 {
     }
     print::text(text);
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::is_bool;
+
+    fn all() -> impl Iterator<Item = &'static Entry> {
+        let in_groups = commands::GROUPS.iter().flat_map(|group| group.verbs);
+        commands::VERBS.iter().chain(in_groups).chain(commands::HIDDEN)
+    }
+
+    #[test]
+    fn every_verb_is_well_declared() {
+        for entry in all() {
+            let command = entry.command();
+            command.clone().debug_assert();
+            for flag in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+                assert!(flag.get_help().is_some(), "{} {flag}: no help", entry.name);
+                let typed =
+                    flag.get_value_names().is_some_and(|names| names[0].chars().all(char::is_lowercase));
+                assert!(is_bool(flag) || typed, "{} {flag}: no type", entry.name);
+            }
+        }
+    }
+
+    fn check(line: &str, code: u8, text: &str) {
+        let words = line.split_whitespace().map(OsString::from);
+        let error = run(words).unwrap_err();
+        assert_eq!((error.code(), error.to_string().as_str()), (code, text), "{line}");
+    }
+
+    #[test]
+    fn misuse() {
+        let usage = "\n\nUsage:  sampan run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n";
+        let run =
+            |text: &str, see: &str| format!("{text}{usage}{see} 'sampan run --help' for more information");
+        check("run", 1, &run("sampan: 'sampan run' requires at least 1 argument", "See"));
+        check("run --foo x", 125, &run("unknown flag: --foo", "Run"));
+        check(
+            "run -m x i",
+            125,
+            &run("invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'", "Run"),
+        );
+        check(
+            "run -p 1:99999 i",
+            125,
+            "sampan: invalid containerPort: 99999\n\nRun 'sampan run --help' for more information",
+        );
+        check("run -d -a stdin i", 1, "conflicting options: cannot specify both --attach and --detach");
+        check("nope", 1, "sampan: unknown command: sampan nope\n\nRun 'sampan --help' for more information");
+        check(
+            "container nope",
+            1,
+            "sampan: unknown command: sampan container nope\n\nUsage:  sampan container\n\nRun 'sampan container \
+             --help' for more information",
+        );
+        check(
+            "tag a",
+            1,
+            "sampan: 'sampan tag' requires 2 arguments\n\nUsage:  sampan tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun \
+             'sampan tag --help' for more information",
+        );
+        check("inspect --format {{.ID x", 64, "template parsing error: template: :1: unclosed action");
+    }
+
+    #[test]
+    fn helps() {
+        let entry = |name| commands::VERBS.iter().find(|entry| entry.name == name).unwrap();
+        let verbs = ["run", "ps"].map(|name| help::verb(name, entry(name), 80));
+        let globals = verb::globals_command::<Globals>();
+        let root = help::root(&globals, commands::VERBS, commands::GROUPS, 80);
+        insta::assert_snapshot!(verbs.concat() + &root);
+    }
 }

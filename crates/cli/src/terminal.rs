@@ -4,6 +4,8 @@ use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize,
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+const WIDTH_WITHOUT_TERMINAL: usize = 80;
+
 /// Standard input as a terminal in raw mode, until this is dropped.
 pub(crate) struct RawMode {
     before: Termios,
@@ -42,6 +44,12 @@ pub(crate) fn size() -> Option<(u16, u16)> {
 fn size_of(terminal: BorrowedFd<'_>) -> Option<(u16, u16)> {
     let size = tcgetwinsize(terminal).ok()?;
     (size.ws_row > 0 || size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// The columns of standard input's terminal; 80 where there is none.
+pub(crate) fn width() -> usize {
+    let columns = size_of(rustix::stdio::stdin()).map_or(0, |(_, columns)| columns);
+    if columns == 0 { WIDTH_WITHOUT_TERMINAL } else { columns.into() }
 }
 
 /// Whether standard input is a terminal.
