@@ -162,6 +162,14 @@ pub enum Error {
         /// Why.
         source: netlink::Error,
     },
+    /// The kernel could not be made to forget datagrams' flows through a port.
+    #[error("cannot reset the flows through {mapping}")]
+    ForgetFlows {
+        /// The port.
+        mapping: PortMapping,
+        /// Why.
+        source: netlink::Error,
+    },
     /// Changes of the firewall cannot be followed.
     #[error("cannot watch the firewall")]
     Watch {

@@ -2,8 +2,10 @@
 //! a map, with its container's id as the comment.
 //!
 //! Here are the table's contents as values and the ways to change them; the rules are in `ruleset`, what concerns the
-//! rest of the host (forwarding, other tables) is in `host`, and following their changes in `watch`.
+//! rest of the host (forwarding, other tables) is in `host`, following their changes in `watch`, and exchanges that go on
+//! over a change in `flows`.
 
+mod flows;
 mod host;
 mod ruleset;
 mod watch;
@@ -90,7 +92,10 @@ pub fn publish(firewall: &Firewall, container: &ContainerId, mappings: &[PortMap
     for (map, elements) in elements(container, mappings) {
         batch.add_elements(table(firewall), map, &elements);
     }
-    batch.commit(&open().map_err(failed)?).map_err(failed)
+    let socket = open().map_err(failed)?;
+    batch.commit(&socket).map_err(failed)?;
+    note_failure(flows::forget_untranslated(&socket, mappings));
+    Ok(())
 }
 
 /// Takes a container's ports back. Those that are not published are no error.
@@ -107,10 +112,12 @@ pub fn unpublish(
     }
     match batch.commit(&socket) {
         Err(error) if error.errno() == Some(Errno::NOENT) => {
-            delete_where(&socket, firewall, |owner| owner == Some(container)).map(drop)
+            delete_where(&socket, firewall, |owner| owner == Some(container)).map(drop)?;
         }
-        result => result.map_err(failed),
+        result => result.map_err(failed)?,
     }
+    note_failure(flows::forget_translated(&socket, mappings));
+    Ok(())
 }
 
 /// The containers that have published ports.
@@ -129,6 +136,13 @@ pub fn owners(firewall: &Firewall) -> Result<BTreeSet<ContainerId>, Error> {
 pub fn sweep(firewall: &Firewall, known: &BTreeSet<ContainerId>) -> Result<BTreeSet<ContainerId>, Error> {
     let socket = open().map_err(|source| Error::ReadFirewall { table: firewall.table.clone(), source })?;
     delete_where(&socket, firewall, |owner| !owner.is_some_and(|id| known.contains(id)))
+}
+
+/// The ports are as they should be; only old exchanges of datagrams go on for a while as they were.
+fn note_failure(forgotten: Result<(), Error>) {
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "datagrams of clients that keep sending may go astray");
+    }
 }
 
 fn open() -> Result<Socket, netlink::Error> {

@@ -222,6 +222,22 @@ fn an_address_reaches_its_new_owner_at_once() {
 }
 
 #[test]
+fn thousands_of_ports_are_published_at_once() {
+    isolated(|| {
+        let host = Host::new();
+        let ports: Vec<_> = (1..=30_000).map(|port| mapping(ANY, port)).collect();
+        let before = Instant::now();
+        firewall::publish(&host.firewall, &id(2), &ports).unwrap();
+        let published = before.elapsed();
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::from([id(2)]));
+        let before = Instant::now();
+        firewall::unpublish(&host.firewall, &id(2), &ports).unwrap();
+        println!("30,000 ports published in {published:?}, taken back in {:?}", before.elapsed());
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::new());
+    });
+}
+
+#[test]
 fn what_no_container_claims_is_swept_away() {
     isolated(|| {
         let host = Host::new();

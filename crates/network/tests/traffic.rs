@@ -186,6 +186,30 @@ fn datagrams_are_published_too() {
 }
 
 #[test]
+fn a_client_that_keeps_sending_datagrams_meets_each_change() {
+    isolated(|| {
+        let host = Host::new();
+        let before = UdpSocket::bind((ANY, 5353)).unwrap();
+        let client = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        let arrives = |at: &UdpSocket, to: Ipv4Addr| {
+            at.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            client.send_to(b"ping", (to, 5353)).unwrap();
+            at.recv_from(&mut [0; 16]).is_ok()
+        };
+        assert!(arrives(&before, LOCALHOST), "the host's own service");
+        for n in [2, 3] {
+            let server = host.container(n);
+            let socket = server.space.run(|| UdpSocket::bind((ANY, 53)).unwrap());
+            let mapping = PortMapping { proto: Protocol::Udp, ..tcp(ANY, 5353, &server, 53) };
+            firewall::publish(&host.firewall, &server.id, &[mapping]).unwrap();
+            assert!(arrives(&socket, LOCALHOST), "container {n}");
+            firewall::unpublish(&host.firewall, &server.id, &[mapping]).unwrap();
+        }
+        assert!(arrives(&before, LOCALHOST), "the host's again");
+    });
+}
+
+#[test]
 fn the_host_does_not_become_a_router() {
     isolated(|| {
         let near = outside();

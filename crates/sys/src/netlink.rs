@@ -5,10 +5,12 @@
 //! [`Attributes`]: the few messages that are needed here and in [`crate::nft`] do not repay a library per family.
 
 mod attribute;
+mod conntrack;
 mod route;
 
 pub use attribute::{Attributes, Messages};
 pub(crate) use attribute::{be32, text};
+pub use conntrack::{Flow, Tuple, forget};
 pub use route::{
     Address, Link, NewVeth, add_address, add_bridge, add_bridge_entry, add_default_route, add_veth,
     addresses, changed_link, delete_address, delete_link, link, link_at, link_changes, links,
