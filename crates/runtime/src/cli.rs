@@ -18,9 +18,13 @@ use crate::limits::cgroup_failure;
 use args::{Flag, Parsed, flag, value};
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::CgroupError;
+use sampan_sys::memfd;
+use sampan_sys::process::execute;
+use std::ffi::{CString, OsString};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 /// The verbs.
 pub const VERBS: [&str; 9] = ["create", "start", "state", "kill", "delete", "run", "exec", "pause", "resume"];
@@ -96,6 +100,9 @@ pub fn run(args: &[String], out: &mut dyn Write, errors: &mut dyn Write) -> i32 
 }
 
 fn dispatch(verb: &str, args: &[String], context: Context<'_>) -> Result<i32, CliError> {
+    if matches!(verb, "create" | "run" | "exec") {
+        protect_program()?;
+    }
     match verb {
         "create" => create::create(context, args),
         "run" => create::run(context, args),
@@ -108,6 +115,27 @@ fn dispatch(verb: &str, args: &[String], context: Context<'_>) -> Result<i32, Cl
         "resume" => container::pause(context, args, false),
         other => Err(CliError::Usage(format!("no such command: {other} (there are {})", VERBS.join(", ")))),
     }
+}
+
+/// Goes on in a sealed copy of this program: for a moment the process that enters a container still is this program, and
+/// whoever is there could write to its file on the host (CVE-2019-5736).
+fn protect_program() -> Result<(), CliError> {
+    const PROGRAM: &str = "/proc/self/exe";
+    let failed = |source| CliError::System { what: "make a copy of this program", source };
+    if memfd::is_sealed(Path::new(PROGRAM)).map_err(failed)? {
+        return Ok(());
+    }
+    let copy = memfd::sealed_copy(Path::new(PROGRAM)).map_err(failed)?;
+    let c_string = |text: OsString| CString::new(text.into_encoded_bytes()).map_err(|e| failed(e.into()));
+    let args = std::env::args_os().map(c_string).collect::<Result<Vec<_>, _>>()?;
+    let pairs = std::env::vars_os().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        c_string(name)
+    });
+    let env = pairs.collect::<Result<Vec<_>, _>>()?;
+    let path = c_string(format!("/proc/self/fd/{}", copy.as_raw_fd()).into())?;
+    Err(failed(execute(&path, &args, &env)))
 }
 
 fn greet(global: &Parsed, out: &mut dyn Write) -> i32 {

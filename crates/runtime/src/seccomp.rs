@@ -12,7 +12,7 @@ mod compile;
 mod numbers;
 
 use crate::failure::{failure, stage};
-use numbers::Table;
+use numbers::{Numbers, Table};
 use sampan_spec::journal::Failure;
 use sampan_spec::oci::{
     Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompFilterFlag, LinuxSeccompOperator, LinuxSyscall,
@@ -104,8 +104,10 @@ fn resolve(profile: &LinuxSeccomp) -> Result<Filter, Failure> {
     let permissive = matches!(default & !DATA_MASK, RET_ALLOW | RET_LOG | RET_TRACE);
     let beyond = if permissive { default } else { RET_ERRNO | ENOSYS };
     let mut filter = Filter { default, architectures: Vec::new() };
+    let numbers = Numbers::new();
     for table in tables(profile.architectures().as_deref())? {
-        let rules = rules(profile.syscalls().as_deref().unwrap_or_default(), table, default)?;
+        let number = |name: &str| numbers.number(table, name);
+        let rules = rules(profile.syscalls().as_deref().unwrap_or_default(), number, default)?;
         let range = Range { first: table.first(), last: table.last(), rules, beyond };
         match filter.architectures.iter_mut().find(|a| a.audit == table.audit()) {
             Some(architecture) => architecture.ranges.push(range),
@@ -137,12 +139,16 @@ fn tables(architectures: Option<&[Arch]>) -> Result<Vec<Table>, Failure> {
     Ok(tables)
 }
 
-fn rules(syscalls: &[LinuxSyscall], table: Table, default: u32) -> Result<BTreeMap<u32, Vec<Rule>>, Failure> {
+fn rules(
+    syscalls: &[LinuxSyscall],
+    number: impl Fn(&str) -> Option<u32>,
+    default: u32,
+) -> Result<BTreeMap<u32, Vec<Rule>>, Failure> {
     let mut rules: BTreeMap<u32, Vec<Rule>> = BTreeMap::new();
     for syscall in syscalls {
         let action = action(syscall.action(), syscall.errno_ret())?;
         let alternatives = conditions(syscall)?;
-        for number in syscall.names().iter().filter_map(|name| table.number(name)) {
+        for number in syscall.names().iter().filter_map(|name| number(name)) {
             let rules = rules.entry(number).or_default();
             if action != default {
                 let new = alternatives.iter().map(|c| Rule { action, conditions: c.clone() });

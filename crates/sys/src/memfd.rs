@@ -21,6 +21,15 @@ pub fn sealed_copy(path: &Path) -> io::Result<OwnedFd> {
     Ok(copy.into())
 }
 
+/// Whether the file is a copy that [`sealed_copy`] made.
+///
+/// # Errors
+/// Those of opening the file.
+pub fn is_sealed(path: &Path) -> io::Result<bool> {
+    let seals = rustix::fs::fcntl_get_seals(File::open(path)?);
+    Ok(seals.is_ok_and(|s| s.contains(SealFlags::WRITE)))
+}
+
 /// Kernels before 6.3 do not know `MFD_EXEC` and make every memfd executable.
 fn executable() -> io::Result<OwnedFd> {
     const NAME: &str = "sampan-runtime";
@@ -43,5 +52,8 @@ mod tests {
         assert_eq!(copy.metadata().unwrap().len(), length);
         assert!((&copy).write_all(b"x").is_err());
         assert!(copy.set_len(0).is_err());
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&copy));
+        assert!(is_sealed(Path::new(&path)).unwrap());
+        assert!(!is_sealed(Path::new("/proc/self/exe")).unwrap());
     }
 }

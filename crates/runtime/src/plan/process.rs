@@ -119,7 +119,7 @@ impl Capabilities {
     /// Without sets there are no capabilities at all.
     fn read(sets: Option<&oci::LinuxCapabilities>) -> Self {
         let set = |set: Option<&oci::Capabilities>| {
-            let bits = set.into_iter().flatten().map(|c| CapabilitySet::from_bits_retain(1 << number(*c)));
+            let bits = set.into_iter().flatten().map(|c| bit(*c));
             bits.fold(CapabilitySet::empty(), |all, one| all | one)
         };
         Self {
@@ -132,52 +132,57 @@ impl Capabilities {
     }
 }
 
-/// A capability's number (linux/capability.h).
-fn number(capability: oci::Capability) -> u32 {
+/// The position is the number (linux/capability.h).
+const CAPABILITIES: [oci::Capability; 41] = {
     use oci::Capability::*;
-    match capability {
-        Chown => 0,
-        DacOverride => 1,
-        DacReadSearch => 2,
-        Fowner => 3,
-        Fsetid => 4,
-        Kill => 5,
-        Setgid => 6,
-        Setuid => 7,
-        Setpcap => 8,
-        LinuxImmutable => 9,
-        NetBindService => 10,
-        NetBroadcast => 11,
-        NetAdmin => 12,
-        NetRaw => 13,
-        IpcLock => 14,
-        IpcOwner => 15,
-        SysModule => 16,
-        SysRawio => 17,
-        SysChroot => 18,
-        SysPtrace => 19,
-        SysPacct => 20,
-        SysAdmin => 21,
-        SysBoot => 22,
-        SysNice => 23,
-        SysResource => 24,
-        SysTime => 25,
-        SysTtyConfig => 26,
-        Mknod => 27,
-        Lease => 28,
-        AuditWrite => 29,
-        AuditControl => 30,
-        Setfcap => 31,
-        MacOverride => 32,
-        MacAdmin => 33,
-        Syslog => 34,
-        WakeAlarm => 35,
-        BlockSuspend => 36,
-        AuditRead => 37,
-        Perfmon => 38,
-        Bpf => 39,
-        CheckpointRestore => 40,
-    }
+    [
+        Chown,
+        DacOverride,
+        DacReadSearch,
+        Fowner,
+        Fsetid,
+        Kill,
+        Setgid,
+        Setuid,
+        Setpcap,
+        LinuxImmutable,
+        NetBindService,
+        NetBroadcast,
+        NetAdmin,
+        NetRaw,
+        IpcLock,
+        IpcOwner,
+        SysModule,
+        SysRawio,
+        SysChroot,
+        SysPtrace,
+        SysPacct,
+        SysAdmin,
+        SysBoot,
+        SysNice,
+        SysResource,
+        SysTime,
+        SysTtyConfig,
+        Mknod,
+        Lease,
+        AuditWrite,
+        AuditControl,
+        Setfcap,
+        MacOverride,
+        MacAdmin,
+        Syslog,
+        WakeAlarm,
+        BlockSuspend,
+        AuditRead,
+        Perfmon,
+        Bpf,
+        CheckpointRestore,
+    ]
+};
+
+fn bit(capability: oci::Capability) -> CapabilitySet {
+    let number = CAPABILITIES.iter().position(|c| *c == capability);
+    CapabilitySet::from_bits_retain(number.map_or(0, |n| 1 << n))
 }
 
 fn rlimit(limit: &oci::PosixRlimit) -> (Resource, Rlimit) {

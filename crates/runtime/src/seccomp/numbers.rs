@@ -1,7 +1,14 @@
 //! System call numbers by name, of the three kinds of programs that an x86_64 kernel executes.
 
-use std::str::FromStr;
+use std::collections::HashMap;
 use syscalls::{x86, x86_64};
+
+/// Numbers by name. Made once for a profile: a look-up in the tables as they come compares hundreds of names.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    x86_64: HashMap<&'static str, u32>,
+    x86: HashMap<&'static str, u32>,
+}
 
 /// A kind of program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,22 +87,27 @@ impl Table {
             Self::X86 | Self::X32 => u32::MAX,
         }
     }
+}
+
+impl Numbers {
+    pub(super) fn new() -> Self {
+        Self {
+            x86_64: x86_64::Sysno::iter().map(|s| (s.name(), s.id() as u32)).collect(),
+            x86: x86::Sysno::iter().map(|s| (s.name(), s.id() as u32)).collect(),
+        }
+    }
 
     /// The number of a call, `None` if there is none of that name.
-    pub(super) fn number(self, name: &str) -> Option<u32> {
-        match self {
-            Self::X86_64 => x86_64_number(name),
-            Self::X86 => Some(x86::Sysno::from_str(name).ok()?.id() as u32),
-            Self::X32 => {
+    pub(super) fn number(&self, table: Table, name: &str) -> Option<u32> {
+        match table {
+            Table::X86_64 => self.x86_64.get(name).copied(),
+            Table::X86 => self.x86.get(name).copied(),
+            Table::X32 => {
                 let own = X32_OWN.iter().position(|n| *n == name).map(|i| X32_OWN_FIRST + i as u32);
-                Some(X32_BIT | own.or_else(|| x86_64_number(name))?)
+                Some(X32_BIT | own.or_else(|| self.x86_64.get(name).copied())?)
             }
         }
     }
-}
-
-fn x86_64_number(name: &str) -> Option<u32> {
-    Some(x86_64::Sysno::from_str(name).ok()?.id() as u32)
 }
 
 #[cfg(test)]
@@ -104,6 +116,7 @@ mod tests {
 
     #[test]
     fn numbers_of_the_three_kinds() {
+        let numbers = Numbers::new();
         for (name, x86_64, x86, x32) in [
             ("read", Some(0), Some(3), Some(X32_BIT)),
             ("execve", Some(59), Some(11), Some(X32_BIT | 520)),
@@ -112,7 +125,7 @@ mod tests {
             ("socketcall", None, Some(102), None),
             ("nosuchcall", None, None, None),
         ] {
-            let got = [Table::X86_64, Table::X86, Table::X32].map(|t| t.number(name));
+            let got = [Table::X86_64, Table::X86, Table::X32].map(|t| numbers.number(t, name));
             assert_eq!(got, [x86_64, x86, x32], "{name}");
         }
     }

@@ -284,6 +284,10 @@ fn what_cannot_be_done_is_named() {
     assert!(failure.message.contains("\"/t\"") && failure.message.contains("sized"), "{}", failure.message);
     assert_nothing_left(&box_);
     let mut box_ = Box_::sh("true");
+    box_.config["process"]["apparmorProfile"] = json!("sampan-no-such-profile");
+    let failure = box_.run().unwrap_err();
+    assert!(failure.message.contains("sampan-no-such-profile"), "{}", failure.message);
+    let mut box_ = Box_::sh("true");
     box_.config["process"]["capabilities"]["bounding"] = json!(["CAP_CHOWN"]);
     box_.config["process"]["cwd"] = json!("/bin/busybox");
     let failure = box_.run().unwrap_err();
