@@ -85,15 +85,23 @@ pub fn remove(firewall: &Firewall) -> Result<(), Error> {
     host::close_paths(&socket)
 }
 
-/// Publishes a container's ports, all or none. Those that are published already are no error.
+/// Publishes a container's ports, all or none. Those that are published already are no error; what another container
+/// left at the same ports (see [`crate::Ports`] for who may have them) is replaced.
 pub fn publish(firewall: &Firewall, container: &ContainerId, mappings: &[PortMapping]) -> Result<(), Error> {
     let failed = |source| Error::Publish { table: firewall.table.clone(), source };
-    let mut batch = Batch::new();
-    for (map, elements) in elements(container, mappings) {
-        batch.add_elements(table(firewall), map, &elements);
-    }
     let socket = open().map_err(failed)?;
-    batch.commit(&socket).map_err(failed)?;
+    let wanted = elements(container, mappings);
+    let mut batch = Batch::new();
+    for (map, elements) in &wanted {
+        batch.add_elements(table(firewall), map, elements);
+    }
+    match batch.commit(&socket) {
+        // The kernel's word for "there is another value at this key".
+        Err(error) if error.errno() == Some(Errno::BUSY) => {
+            replace(&socket, firewall, &wanted).map_err(failed)?
+        }
+        result => result.map_err(failed)?,
+    }
     note_failure(flows::forget_untranslated(&socket, mappings));
     Ok(())
 }
@@ -166,6 +174,22 @@ fn commit_ruleset(socket: &Socket, firewall: &Firewall, guard: bool) -> Result<(
         }
         result => result,
     }
+}
+
+fn replace(
+    socket: &Socket,
+    firewall: &Firewall,
+    wanted: &[(&'static str, Vec<Element>)],
+) -> Result<(), netlink::Error> {
+    let mut batch = Batch::new();
+    for (map, elements) in wanted {
+        let keys: BTreeSet<&[u8]> = elements.iter().map(|element| element.key.as_slice()).collect();
+        let mut old = nft::elements(socket, table(firewall), map)?;
+        old.retain(|element| keys.contains(element.key.as_slice()));
+        batch.delete_elements(table(firewall), map, &old);
+        batch.add_elements(table(firewall), map, elements);
+    }
+    batch.commit(socket)
 }
 
 /// The elements of each map.

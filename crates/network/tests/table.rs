@@ -2,29 +2,17 @@
 
 mod common;
 
-use common::{Host, Space, ask, id, isolated, net, output};
-use rustix::pipe::pipe;
+use common::{Host, Space, ask, id, isolated, net, output, tcp_mapping as mapping};
 use sampan_network::{
-    BridgeConfig, Error, Firewall, Mac, PortMapping, PortRequest, Ports, Protocol, attach, detach, endpoint,
-    ensure_bridge, firewall, remove_bridge, sweep,
+    BridgeConfig, Error, Mac, PortMapping, attach, detach, endpoint, ensure_bridge, firewall, remove_bridge,
+    sweep,
 };
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-
-fn mapping(host_ip: Ipv4Addr, host_port: u16) -> PortMapping {
-    PortMapping {
-        proto: Protocol::Tcp,
-        host_ip,
-        host_port,
-        container_ip: Ipv4Addr::new(172, 18, 0, 2),
-        container_port: 80,
-    }
-}
 
 /// Brings white space to one form.
 fn squeezed(text: &str) -> String {
@@ -123,6 +111,24 @@ fn everything_can_be_done_twice() {
         firewall::unpublish(&host.firewall, &id(2), &ports[..1]).unwrap();
         firewall::unpublish(&host.firewall, &id(2), &ports).unwrap();
         assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::new());
+    });
+}
+
+#[test]
+fn what_another_container_left_at_a_port_is_replaced() {
+    isolated(|| {
+        let host = Host::new();
+        let local = mapping(Ipv4Addr::LOCALHOST, 8080);
+        firewall::publish(&host.firewall, &id(2), &[mapping(ANY, 8080), mapping(ANY, 8081), local]).unwrap();
+        let container_ip = Ipv4Addr::new(172, 18, 0, 3);
+        let moved =
+            [PortMapping { container_ip, ..mapping(ANY, 8080) }, PortMapping { container_ip, ..local }];
+        firewall::publish(&host.firewall, &id(3), &moved).unwrap();
+        let listed = output("nft", &["list", "table", "inet", "sampan"]);
+        for expected in ["8080 comment \"0303", "8081 comment \"0202", "172.18.0.3 . 80"] {
+            assert!(listed.contains(expected), "{expected} is not in {listed}");
+        }
+        assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::from([id(2), id(3)]));
     });
 }
 
@@ -251,204 +257,6 @@ fn what_no_container_claims_is_swept_away() {
         assert_eq!(gone, BTreeSet::from([id(2), id(9)]));
         assert_eq!(endpoint::owners("sampan0").unwrap(), BTreeSet::from([id(3)]));
         assert_eq!(firewall::owners(&host.firewall).unwrap(), BTreeSet::from([id(3)]));
-    });
-}
-
-#[test]
-fn packets_pass_where_iptables_drops_by_policy() {
-    isolated(|| {
-        for script in [
-            "iptables -P FORWARD DROP",
-            "iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; \
-             iptables -A FORWARD -j DOCKER-USER",
-        ] {
-            output("nft", &["flush", "ruleset"]);
-            output("sh", &["-ec", script]);
-            let host = Host::new();
-            let (server, client) = (host.container(2), host.container(3));
-            server.serve(80);
-            let published = PortMapping { container_ip: server.address, ..mapping(ANY, 8080) };
-            firewall::publish(&host.firewall, &server.id, &[published]).unwrap();
-            let gateway = host.bridge.gateway.address();
-            assert!(client.space.run(move || ask(gateway, 8080)).is_some(), "{script}");
-
-            let chain = if script.contains("USER") { "DOCKER-USER" } else { "FORWARD" };
-            let rules = output("iptables", &["-S", chain]);
-            let ours = format!("-A {chain} -m mark --mark 0x8000000/0x8000000");
-            assert_eq!(rules.matches(&ours).count(), 1, "{rules}");
-            firewall::ensure(&host.firewall).unwrap();
-            assert_eq!(output("iptables", &["-S", chain]), rules, "once is enough");
-            firewall::remove(&host.firewall).unwrap();
-            assert!(!output("iptables", &["-S"]).contains("0x8000000"));
-            sweep(&host.firewall, "sampan0", &BTreeSet::new()).unwrap();
-        }
-    });
-}
-
-#[test]
-fn what_a_reload_removes_comes_back() {
-    isolated(|| {
-        let host = Host::new();
-        let (reader, writer) = pipe().unwrap();
-        let (lost, losses) = channel();
-        let watched = host.firewall.clone();
-        let watching = Space::new();
-        // A thread of this name space, like the daemon's.
-        let netns = rustix::fs::open(
-            "/proc/thread-self/ns/net",
-            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )
-        .unwrap();
-        let (ready, is_ready) = channel();
-        let watcher = std::thread::spawn(move || {
-            watching.run(move || {
-                sampan_sys::process::join(netns, sampan_sys::process::Namespaces::NETWORK).unwrap();
-                ready.send(()).unwrap();
-                firewall::watch(&watched, reader.as_fd(), || {
-                    firewall::ensure(&watched).unwrap();
-                    lost.send(()).unwrap();
-                })
-                .unwrap();
-            });
-        });
-        is_ready.recv().unwrap();
-        let until = |what: &str, condition: &dyn Fn() -> bool| {
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while !condition() {
-                assert!(Instant::now() < deadline, "{what}");
-                std::thread::yield_now();
-            }
-        };
-        // The watcher may not listen yet: repeat until it does.
-        until("loss", &|| {
-            output("nft", &["flush", "ruleset"]);
-            losses.recv_timeout(Duration::from_millis(200)).is_ok()
-        });
-        assert!(output("nft", &["list", "ruleset"]).contains("table inet sampan"));
-        output("iptables", &["-P", "FORWARD", "DROP"]);
-        until("policy", &|| output("iptables", &["-S", "FORWARD"]).contains("0x8000000"));
-        output("iptables", &["-F", "FORWARD"]);
-        until("flush", &|| output("iptables", &["-S", "FORWARD"]).contains("0x8000000"));
-        output("ip", &["link", "add", "docker0", "type", "bridge"]);
-        until("bridge", &|| {
-            output("nft", &["list", "set", "inet", "sampan", "neighbours"]).contains("docker0")
-        });
-        drop(writer);
-        watcher.join().unwrap();
-    });
-}
-
-#[test]
-fn taken_ports_are_refused_in_dockers_words() {
-    isolated(|| {
-        let mut ports = Ports::new();
-        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
-        let request = |host_ip, port: Option<u16>| PortRequest {
-            proto: Protocol::Tcp,
-            host_ip,
-            host_ports: port.map(|port| port..=port),
-            container_port: 80,
-        };
-        let refused = |ports: &mut Ports, request: PortRequest| {
-            ports.reserve(&id(3), container_ip, &[request]).unwrap_err().on_endpoint("web", "abc")
-        };
-        const PREFIX: &str = "failed to set up container networking: driver failed programming external connectivity \
-                              on endpoint web (abc): ";
-        let listener = TcpListener::bind((ANY, 8080)).unwrap();
-        assert_eq!(
-            refused(&mut ports, request(ANY, Some(8080))),
-            format!(
-                "{PREFIX}failed to bind host port for 0.0.0.0:8080:172.18.0.2:80/tcp: address already in use"
-            )
-        );
-        drop(listener);
-        ports.reserve(&id(2), container_ip, &[request(ANY, Some(8080))]).unwrap();
-        assert!(TcpListener::bind((ANY, 8080)).is_err(), "the port is held");
-        assert_eq!(
-            refused(&mut ports, request(Ipv4Addr::LOCALHOST, Some(8080))),
-            format!("{PREFIX}Bind for 127.0.0.1:8080 failed: port is already allocated")
-        );
-        assert_eq!(
-            refused(&mut ports, request(Ipv4Addr::new(192, 0, 2, 77), Some(8081))),
-            format!(
-                "{PREFIX}failed to bind host port for 192.0.2.77:8081:172.18.0.2:80/tcp: cannot assign requested \
-                 address"
-            )
-        );
-        ports.release(&id(2));
-        TcpListener::bind((ANY, 8080)).unwrap();
-    });
-}
-
-#[test]
-fn free_ports_are_given_in_order() {
-    isolated(|| {
-        let mut ports = Ports::new();
-        let any = PortRequest { proto: Protocol::Tcp, host_ip: ANY, host_ports: None, container_port: 80 };
-        let listener = TcpListener::bind((ANY, 32769)).unwrap();
-        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
-        let given = ports.reserve(&id(2), container_ip, &[any.clone(), any.clone()]).unwrap();
-        assert_eq!(given.iter().map(|m| m.host_port).collect::<Vec<_>>(), [32768, 32770]);
-        ports.release(&id(2));
-        let given = ports.reserve(&id(2), container_ip, std::slice::from_ref(&any)).unwrap();
-        assert_eq!(given[0].host_port, 32771, "not reused at once");
-        let range = PortRequest { host_ports: Some(32769..=32771), ..any };
-        let both = [range.clone(), range];
-        let error = ports.reserve(&id(3), container_ip, &both).unwrap_err();
-        assert!(matches!(error, Error::NoFreePort { .. }), "{error}");
-        drop(TcpListener::bind((ANY, 32770)).unwrap());
-        drop(listener);
-    });
-}
-
-#[test]
-fn a_found_container_keeps_a_port_that_was_bound_meanwhile() {
-    isolated(|| {
-        let mut ports = Ports::new();
-        let listener = TcpListener::bind((ANY, 8080)).unwrap();
-        let mappings = [mapping(ANY, 8080), mapping(ANY, 8081)];
-        assert_eq!(ports.adopt(&id(2), &mappings), [mappings[0]]);
-        let request = PortRequest {
-            proto: Protocol::Tcp,
-            host_ip: ANY,
-            host_ports: Some(8080..=8080),
-            container_port: 80,
-        };
-        let error = ports.reserve(&id(3), mappings[0].container_ip, &[request]).unwrap_err();
-        assert!(matches!(error, Error::PortAllocated { .. }), "{error}");
-        drop(listener);
-    });
-}
-
-#[test]
-fn daemons_side_by_side_do_not_collide() {
-    isolated(|| {
-        let host = Host::new();
-        let bridge = ensure_bridge(&BridgeConfig { name: "test1".to_owned(), gateway: None }).unwrap();
-        let network = firewall::Network {
-            bridge: bridge.name.clone(),
-            subnet: bridge.gateway.network(),
-            icc: true,
-            masquerade: true,
-        };
-        let other = Firewall { table: firewall::table_name("test1"), networks: vec![network] };
-        firewall::ensure(&other).unwrap();
-        let second = Host { bridge, firewall: other };
-        let (a, b) = (host.container(2), second.container(3));
-        a.serve(80);
-        b.serve(80);
-        for (host, container, port) in [(&host, &a, 8080), (&second, &b, 8081)] {
-            let published = PortMapping { container_ip: container.address, ..mapping(ANY, port) };
-            firewall::publish(&host.firewall, &container.id, &[published]).unwrap();
-        }
-        let (to_a, to_b) = (host.bridge.gateway.address(), second.bridge.gateway.address());
-        assert!(b.space.run(move || ask(to_a, 8080)).is_some());
-        assert!(a.space.run(move || ask(to_b, 8081)).is_some());
-        let direct = b.address;
-        assert_eq!(a.space.run(move || ask(direct, 80)), None, "unpublished");
-        firewall::remove(&second.firewall).unwrap();
-        assert!(b.space.run(move || ask(to_a, 8080)).is_some());
     });
 }
 

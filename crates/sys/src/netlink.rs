@@ -4,6 +4,7 @@
 //! queue and nothing ever has to be waited for. Bodies of messages are written with [`Messages`] and read with
 //! [`Attributes`]: the few messages that are needed here and in [`crate::nft`] do not repay a library per family.
 
+mod answer;
 mod attribute;
 mod conntrack;
 mod route;
@@ -17,6 +18,7 @@ pub use route::{
     mark_bridge_port, routes, set_up, without_ipv6_address,
 };
 
+use answer::{Answer, Answers};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, netlink, recv, sendto, socket_with,
@@ -262,70 +264,6 @@ impl From<OwnedFd> for Socket {
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
-    }
-}
-
-/// The messages in what one receive returned.
-struct Answers<'a>(&'a [u8]);
-
-struct Answer<'a> {
-    kind: u16,
-    flags: u16,
-    sequence: u32,
-    body: &'a [u8],
-}
-
-impl<'a> Iterator for Answers<'a> {
-    type Item = Result<Answer<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let answer = Answer::read(self.0);
-        match &answer {
-            Some((_, rest)) => self.0 = rest,
-            None => self.0 = &[],
-        }
-        Some(answer.map(|(answer, _)| answer).ok_or(Error::Malformed))
-    }
-}
-
-impl<'a> Answer<'a> {
-    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let length = attribute::u32_at(bytes, 0)? as usize;
-        let body = bytes.get(HEADER..length)?;
-        let kind = attribute::u16_at(bytes, 4)?;
-        let flags = attribute::u16_at(bytes, 6)?;
-        let sequence = attribute::u32_at(bytes, 8)?;
-        let rest = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
-        Some((Self { kind, flags, sequence, body }, rest))
-    }
-
-    /// Reads a `struct nlmsgerr` with its attributes.
-    fn acknowledged(&self, request: Option<usize>) -> Result<(), Error> {
-        let code = attribute::u32_at(self.body, 0).ok_or(Error::Malformed)?.cast_signed();
-        if code == 0 {
-            return Ok(());
-        }
-        let note = (self.flags & F_ACK_TLVS != 0).then(|| self.note()).flatten();
-        Err(Error::Refused { request, errno: Errno::from_raw_os_error(-code), note })
-    }
-
-    /// The end of a dump carries an error number too.
-    fn done(&self) -> Result<(), Error> {
-        match attribute::u32_at(self.body, 0).map(u32::cast_signed) {
-            Some(code) if code < 0 => {
-                Err(Error::Refused { request: Some(0), errno: Errno::from_raw_os_error(-code), note: None })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn note(&self) -> Option<String> {
-        const MESSAGE: u16 = 1;
-        let attributes = Attributes(self.body.get(4 + HEADER..)?);
-        attributes.find(MESSAGE).and_then(text).map(str::to_owned)
     }
 }
 

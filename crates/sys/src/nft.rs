@@ -6,12 +6,14 @@
 
 mod expression;
 mod list;
+mod set;
 
 pub use expression::{Compare, Expression, Field, Verdict};
 pub use list::{BaseChain, Change, Object, Rule, TableInfo, base_chains, change, elements, rules, tables};
+pub use set::{Element, Set, Type};
 
 use crate::netlink::{APPEND, CREATE, Error, Messages, Socket};
-use expression::put_value;
+use set::comment_data;
 
 const SUBSYSTEM: u16 = 10 << 8;
 const BATCH_BEGIN: u16 = 0x10;
@@ -104,67 +106,6 @@ pub struct Base {
     pub priority: i32,
 }
 
-/// The type of a part of a key or of a map's value, numbered as nft numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// An IPv4 address.
-    Ipv4,
-    /// A transport protocol's number.
-    Protocol,
-    /// A port.
-    Port,
-    /// An interface's name, of 16 bytes.
-    Interface,
-}
-
-impl Type {
-    const fn number(self) -> u32 {
-        match self {
-            Self::Ipv4 => 7,
-            Self::Protocol => 12,
-            Self::Port => 13,
-            Self::Interface => 41,
-        }
-    }
-
-    const fn size(self) -> u32 {
-        match self {
-            Self::Interface => 16,
-            _ => 4,
-        }
-    }
-
-    const fn is_big_endian(self) -> bool {
-        matches!(self, Self::Ipv4 | Self::Port)
-    }
-}
-
-/// A set, or a map if it has values.
-#[derive(Clone, Copy, Debug)]
-pub struct Set<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// The parts of its key.
-    pub key: &'a [Type],
-    /// The parts of its values; none for a set.
-    pub value: &'a [Type],
-    /// Whether it holds ranges of keys instead of single ones.
-    pub interval: bool,
-}
-
-/// An element of a set or map.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Element {
-    /// The key; parts are padded to four bytes.
-    pub key: Vec<u8>,
-    /// A map's value, likewise.
-    pub value: Vec<u8>,
-    /// A comment, as `nft` shows it. At most 127 bytes.
-    pub comment: String,
-    /// In a set of ranges: the first key behind a range.
-    pub range_end: bool,
-}
-
 /// Changes that are made together.
 #[derive(Debug)]
 pub struct Batch {
@@ -249,18 +190,11 @@ impl Batch {
 
     /// Makes a set or map, or leaves the one that is there.
     pub fn add_set(&mut self, table: Table<'_>, set: &Set<'_>) {
-        const INTERVAL: u32 = 4;
-        const MAP: u32 = 8;
         self.sets += 1;
         let id = self.sets;
-        let flags = if set.interval { INTERVAL } else { 0 } | if set.value.is_empty() { 0 } else { MAP };
         let message = self.begin(NEWSET, CREATE, table, || format!("add set {}", set.name));
-        message.put_text(1, table.name).put_text(2, set.name).put_be32(3, flags);
-        message.put_be32(4, type_number(set.key)).put_be32(5, type_size(set.key));
-        if !set.value.is_empty() {
-            message.put_be32(6, type_number(set.value)).put_be32(7, type_size(set.value));
-        }
-        message.put_be32(10, id).put(13, &byte_orders(set));
+        message.put_text(1, table.name);
+        set.put(message, id);
     }
 
     /// Deletes all elements of a set or map.
@@ -322,62 +256,10 @@ impl Batch {
     }
 }
 
-impl Element {
-    fn put(&self, m: &mut Messages) {
-        const RANGE_END: u32 = 1;
-        m.nest(1, |m| put_value(m, &self.key));
-        if !self.value.is_empty() {
-            m.nest(2, |m| put_value(m, &self.value));
-        }
-        if self.range_end {
-            m.put_be32(3, RANGE_END);
-        }
-        if !self.comment.is_empty() {
-            m.put(6, &comment_data(&self.comment));
-        }
-    }
-}
-
 /// `struct nfgenmsg`.
 fn header(family: u8, resource: u16) -> [u8; 4] {
     let [high, low] = resource.to_be_bytes();
     [family, 0, high, low]
-}
-
-/// A comment as nft keeps it in user data: type 0, length, text with a zero byte.
-fn comment_data(comment: &str) -> Vec<u8> {
-    let mut data = vec![0, (comment.len() + 1) as u8];
-    data.extend_from_slice(comment.as_bytes());
-    data.push(0);
-    data
-}
-
-fn type_number(parts: &[Type]) -> u32 {
-    parts.iter().fold(0, |number, part| number << 6 | part.number())
-}
-
-fn type_size(parts: &[Type]) -> u32 {
-    match parts {
-        [Type::Protocol] => 1,
-        [Type::Port] => 2,
-        parts => parts.iter().map(|part| part.size()).sum(),
-    }
-}
-
-/// The user data from which nft knows the byte order of keys (type 0) and values (type 1); 0 where parts are joined.
-fn byte_orders(set: &Set<'_>) -> Vec<u8> {
-    let order = |parts: &[Type]| match parts {
-        [one] if one.is_big_endian() => 2u32,
-        [_] => 1,
-        _ => 0,
-    };
-    let mut data = vec![0, 4];
-    data.extend_from_slice(&order(set.key).to_ne_bytes());
-    if !set.value.is_empty() {
-        data.extend_from_slice(&[1, 4]);
-        data.extend_from_slice(&order(set.value).to_ne_bytes());
-    }
-    data
 }
 
 fn explain(error: Error, what: &[String]) -> Error {

@@ -4,7 +4,8 @@
 
 use rustix::fs::{Mode, OFlags, open};
 use sampan_network::{
-    Bridge, BridgeConfig, Endpoint, Firewall, Ipv4Net, Mac, attach, ensure_bridge, firewall,
+    Bridge, BridgeConfig, Endpoint, Firewall, Ipv4Net, Mac, PortMapping, Protocol, attach, ensure_bridge,
+    firewall,
 };
 use sampan_spec::ContainerId;
 use sampan_sys::netlink::{self, Family, Messages, Socket};
@@ -85,6 +86,17 @@ pub(crate) fn id(n: u8) -> ContainerId {
 
 pub(crate) fn net(text: &str) -> Ipv4Net {
     text.parse().unwrap()
+}
+
+/// Port 80 of the first container, published.
+pub(crate) fn tcp_mapping(host_ip: Ipv4Addr, host_port: u16) -> PortMapping {
+    PortMapping {
+        proto: Protocol::Tcp,
+        host_ip,
+        host_port,
+        container_ip: Ipv4Addr::new(172, 18, 0, 2),
+        container_port: 80,
+    }
 }
 
 /// A host with a bridge and a firewall.

@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn comments_are_read_as_they_are_written() {
-        assert_eq!(comment(Some(&super::super::comment_data("abc"))), "abc");
+        assert_eq!(comment(Some(&crate::nft::set::comment_data("abc"))), "abc");
         assert_eq!(comment(Some(&[7, 1, 9, 0, 2, b'x', 0])), "x");
         assert_eq!(comment(Some(&[0, 9, 1])), "");
     }
