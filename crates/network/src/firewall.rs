@@ -96,9 +96,9 @@ pub fn publish(firewall: &Firewall, container: &ContainerId, mappings: &[PortMap
         batch.add_elements(table(firewall), map, elements);
     }
     match batch.commit(&socket) {
-        // The kernel's word for "there is another value at this key".
-        Err(error) if error.errno() == Some(Errno::BUSY) => {
-            replace(&socket, firewall, &wanted).map_err(failed)?
+        // There is another value at a key: the one word for it or the other, by the kernel's version.
+        Err(error) if matches!(error.errno(), Some(Errno::EXIST | Errno::BUSY)) => {
+            replace(&socket, firewall, &wanted).map_err(failed)?;
         }
         result => result.map_err(failed)?,
     }
