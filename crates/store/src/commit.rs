@@ -133,8 +133,12 @@ impl Staged<'_> {
         Ok(())
     }
 
+    /// The blobs that the image's record will name: if it is there already, its own may have come otherwise compressed.
     fn place_blobs(&self, image: &StagedImage, placed: &mut Placed) -> Result<(), Error> {
-        let entry = Entry::new(image.record.clone(), image.config.clone());
+        let entry = match self.stays(image) {
+            Some(known) => known,
+            None => Entry::new(image.record.clone(), image.config.clone()),
+        };
         for digest in entry.blobs() {
             let from = blobs(&self.scratch).join(digest.hex());
             let to = self.store.layout.blob(digest);
@@ -147,17 +151,22 @@ impl Staged<'_> {
     }
 
     /// An image that is there stays as it is, unless only the new one knows its manifest.
+    fn stays(&self, image: &StagedImage) -> Option<Entry> {
+        let known = self.store.index().images.get(&image.record.id).cloned();
+        known.filter(|entry| entry.record.manifest.is_some() || image.record.manifest.is_none())
+    }
+
     fn place_image(&self, image: &StagedImage, placed: &mut Placed) -> Result<(), Error> {
         let id = &image.record.id;
-        let known = self.store.index().images.get(id).map(|entry| entry.record.manifest.is_some());
-        if known.is_some_and(|has_manifest| has_manifest || image.record.manifest.is_none()) {
+        if self.stays(image).is_some() {
             return Ok(());
         }
+        let is_new = !self.store.index().images.contains_key(id);
         let from = self.scratch.path().join(image_file(id));
         rename(&from, &self.store.image_records.path(id.hex()))?;
         let entry = Entry::new(image.record.clone(), image.config.clone());
         self.store.index().images.insert(id.clone(), entry);
-        if known.is_none() {
+        if is_new {
             placed.images.push(id.clone());
         }
         Ok(())

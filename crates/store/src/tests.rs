@@ -30,6 +30,19 @@ fn reference(text: &str) -> Reference {
     text.parse().unwrap()
 }
 
+#[test]
+fn an_image_that_comes_again_otherwise_compressed() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let plain = layer("a", b"1");
+    let first = load(&store, &docker_archive(&[gzip(&plain)], &["x"])).unwrap();
+    let second = load(&store, &docker_archive(std::slice::from_ref(&plain), &["y"])).unwrap();
+    assert_eq!(first[0].id, second[0].id);
+    let image = images::resolve(&store, "y").unwrap();
+    assert_eq!(image.record.layers[0].blob.digest, sha256(&gzip(&plain)));
+    assert_eq!(gc::collect(&store, &InUse::default()).unwrap(), gc::Collected::default());
+}
+
 /// All files below the data root, without the folders.
 fn files(root: &Path) -> Vec<String> {
     tree_of(root).into_iter().filter(|path| !root.join(path).is_dir() && path != "format").collect()

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{media, sha256};
+use proptest::prelude::*;
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -188,4 +189,35 @@ fn what_an_archive_may_not_be() {
     let mut climbing = docker("c.json");
     climbing.1.push(("x".into(), "../../y".into()));
     assert!(matches!(climbing.read(), Err(Error::Name { .. })));
+}
+
+proptest! {
+    #[test]
+    fn any_document_is_read_or_refused(text in "[\\[\\]{}:,\"a-z0-9]{0,60}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for document in [text.into_bytes(), bytes] {
+            let _ = Manifest::parse(document.clone());
+            let _ = crate::Index::parse(document.clone());
+            let _ = ImageConfig::parse(document);
+        }
+    }
+
+    #[test]
+    fn any_change_of_an_archive_is_read_or_refused(
+        changes in proptest::collection::vec((0_usize..8192, any::<u8>()), 1..8),
+        cut in 0_usize..8192,
+    ) {
+        let mut nested = Archive::default();
+        let image = nested.image(b"layer", "");
+        let list = index(&[image]);
+        nested.file("index.json", list);
+        for mut bytes in [docker("c.json").bytes(), nested.bytes()] {
+            for (offset, byte) in &changes {
+                let length = bytes.len();
+                bytes[offset % length] = *byte;
+            }
+            let _ = read_bytes(&bytes);
+            bytes.truncate(cut);
+            let _ = read_bytes(&bytes);
+        }
+    }
 }
