@@ -25,22 +25,28 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, move_mount};
 use rustix::process::DumpableBehavior;
 use sampan_spec::journal::Failure;
-use sampan_sys::cgroup::Door;
+use sampan_sys::cgroup::{Cgroup, Door};
 use sampan_sys::mount::{Attributes, Propagation, change};
 use sampan_sys::process::{Namespaces, join, unshare};
 use sampan_sys::socket::{self, FDS_MAX};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// The control groups to be in, and the way in.
+pub(crate) struct Place<'a> {
+    pub(crate) cgroup: &'a Cgroup,
+    pub(crate) door: &'a Door,
+}
+
 /// The exit code of a child that could not execute its program.
 const FAILED: i32 = 1;
 
 /// The whole life of process 1 up to its program. Returns its exit code if it does not get that far.
-pub(crate) fn init(plan: &Plan, launch: &Launch<'_>, door: &Door, ends: &Ends<'_>) -> i32 {
-    let proc = match prepare(plan, launch, door, ends.socket) {
+pub(crate) fn init(plan: &Plan, launch: &Launch<'_>, place: &Place<'_>, ends: &Ends<'_>) -> i32 {
+    let proc = match prepare(plan, launch, place.door, ends.socket) {
         Ok(proc) => proc,
         Err(failure) => return report(ends.socket, failure),
     };
-    let standard = match build(plan, launch, ends.socket) {
+    let standard = match build(plan, launch, place.cgroup, ends.socket) {
         Ok(standard) => standard,
         Err(failure) => return report(ends.socket, failure),
     };
@@ -102,13 +108,18 @@ fn netlink_socket() -> Result<OwnedFd, Failure> {
 }
 
 /// Step 5.
-fn build(plan: &Plan, launch: &Launch<'_>, socket: BorrowedFd<'_>) -> Result<Standard, Failure> {
+fn build(
+    plan: &Plan,
+    launch: &Launch<'_>,
+    cgroup: &Cgroup,
+    socket: BorrowedFd<'_>,
+) -> Result<Standard, Failure> {
     let (root, binds) = receive_mounts(plan, socket)?;
     rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .or_fail(stage::ROOTFS, || "make / a slave mount")?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&root, "", CWD, "/", flags).or_fail(stage::ROOTFS, || "attach the rootfs")?;
-    attach::mounts(plan, root.as_fd(), binds)?;
+    attach::mounts(plan, cgroup, root.as_fd(), binds)?;
     if !plan.dev_is_bound() {
         devices::make(plan, root.as_fd())?;
     }

@@ -1,5 +1,6 @@
 //! The parent's side of a start.
 
+use crate::child::Place;
 use crate::failure::{OrFail, stage};
 use crate::limits::cgroup_failure;
 use crate::plan::Plan;
@@ -122,8 +123,9 @@ fn clone_child(launch: &Launch<'_>, plan: &Plan, cgroup: &Cgroup, ends: &Ends<'_
     // A cgroup name space is rooted where its maker is, so the child makes that itself once it has entered.
     let new = plan.namespaces.new - Namespaces::CGROUP;
     let joined_pid = plan.namespaces.joined.iter().find(|(kind, _)| *kind == Namespaces::PID);
+    let place = Place { cgroup, door: &door };
     let start = || {
-        clone(new, door.unified(), &keep, || child::init(plan, launch, &door, ends))
+        clone(new, door.unified(), &keep, || child::init(plan, launch, &place, ends))
             .or_fail(stage::NAMESPACES, || "clone3")
     };
     match joined_pid {

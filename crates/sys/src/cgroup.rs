@@ -101,6 +101,7 @@ impl CgroupError {
 #[derive(Clone, Debug)]
 pub struct Cgroup {
     path: String,
+    layout: Layout,
     unified: Option<PathBuf>,
     v1: Vec<Hierarchy>,
 }
@@ -147,6 +148,7 @@ impl Cgroup {
             .map(|h| Hierarchy { folder: h.folder.join(&below), controllers: h.controllers.clone() });
         Ok(Self {
             path: path.to_owned(),
+            layout: layout.clone(),
             unified: layout.unified.as_ref().map(|root| root.join(&below)),
             v1: v1.collect(),
         })
@@ -155,6 +157,11 @@ impl Cgroup {
     /// Its absolute path below each hierarchy's root.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The hierarchies that it is in.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Its folder on version 2.

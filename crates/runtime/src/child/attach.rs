@@ -10,13 +10,19 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, move_mount,
 };
 use sampan_spec::journal::Failure;
+use sampan_sys::cgroup::Cgroup;
 use sampan_sys::mount::{Attributes, change, explanation};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Attaches all mounts; `binds` are the parent's, in the plan's order.
-pub(super) fn mounts(plan: &Plan, root: BorrowedFd<'_>, binds: Vec<OwnedFd>) -> Result<(), Failure> {
+pub(super) fn mounts(
+    plan: &Plan,
+    cgroup: &Cgroup,
+    root: BorrowedFd<'_>,
+    binds: Vec<OwnedFd>,
+) -> Result<(), Failure> {
     let mut binds = binds.into_iter();
     for mount in &plan.mounts {
         match &mount.kind {
@@ -25,7 +31,7 @@ pub(super) fn mounts(plan: &Plan, root: BorrowedFd<'_>, binds: Vec<OwnedFd>) -> 
                 let folder = is_folder(bound.as_fd()).map_err(|e| failed(mount, e.into(), ""))?;
                 put(root, &mount.destination, &bound, folder).map_err(|e| failed(mount, e, ""))?;
             }
-            MountKind::Cgroup => cgroups::mount(plan, mount, root)?,
+            MountKind::Cgroup => cgroups::mount(plan, cgroup, mount, root)?,
             MountKind::Filesystem(kind) => {
                 let new = filesystem(kind, &mount.source, &mount.options);
                 let new = new.map_err(|(e, explanation)| failed(mount, e, &explanation))?;
@@ -76,18 +82,9 @@ pub(super) fn filesystem(
         }
     }
     fsconfig_create(&context).map_err(explained)?;
-    let none = MountAttrFlags::empty();
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, none).map_err(explained)?;
-    let set = options.attributes.set | options.recursive.set;
-    if !set.is_empty() {
-        let clear = if set.intersects(Attributes::ACCESS_TIME_FIELD) {
-            Attributes::ACCESS_TIME_FIELD
-        } else {
-            Attributes::empty()
-        };
-        change(&mount, set, clear, None, false).map_err(|e| (e, String::new()))?;
-    }
-    Ok(mount)
+    let set = (options.attributes.set | options.recursive.set).bits();
+    let attributes = u32::try_from(set).map_or(MountAttrFlags::empty(), MountAttrFlags::from_bits_retain);
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(explained)
 }
 
 fn propagate(mount: &MountPlan, new: &OwnedFd) -> Result<(), Failure> {

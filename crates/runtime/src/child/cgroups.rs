@@ -4,22 +4,25 @@
 use super::attach::{failed, filesystem, put};
 use super::resolve;
 use crate::failure::{OrFail, stage};
-use crate::limits::cgroup_failure;
 use crate::options::Options;
 use crate::plan::{MountPlan, Plan};
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use sampan_spec::journal::Failure;
-use sampan_sys::cgroup::{Cgroup, Hierarchy, Layout};
+use sampan_sys::cgroup::Cgroup;
 use sampan_sys::mount::change;
 use sampan_sys::process::Namespaces;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-pub(super) fn mount(plan: &Plan, mount: &MountPlan, root: BorrowedFd<'_>) -> Result<(), Failure> {
-    let layout = Layout::detect().map_err(|e| cgroup_failure(&e))?;
-    let own = Cgroup::at(&layout, &plan.cgroup_path).map_err(|e| cgroup_failure(&e))?;
+pub(super) fn mount(
+    plan: &Plan,
+    own: &Cgroup,
+    mount: &MountPlan,
+    root: BorrowedFd<'_>,
+) -> Result<(), Failure> {
+    let layout = own.layout();
     let private = plan.namespaces.new.contains(Namespaces::CGROUP);
     if layout.v1.is_empty() {
         let made = match own.unified() {
@@ -29,16 +32,10 @@ pub(super) fn mount(plan: &Plan, mount: &MountPlan, root: BorrowedFd<'_>) -> Res
         let made = made.map_err(|e| failed(mount, e, ""))?;
         return put(root, &mount.destination, &made, true).map_err(|e| failed(mount, e, ""));
     }
-    mount_v1(mount, root, &layout, own.v1(), private)
+    mount_v1(mount, root, own, private)
 }
 
-fn mount_v1(
-    mount: &MountPlan,
-    root: BorrowedFd<'_>,
-    layout: &Layout,
-    own: &[Hierarchy],
-    private: bool,
-) -> Result<(), Failure> {
+fn mount_v1(mount: &MountPlan, root: BorrowedFd<'_>, own: &Cgroup, private: bool) -> Result<(), Failure> {
     let fail = |e: io::Error| failed(mount, e, "");
     let mut writable = mount.options.clone();
     writable.attributes.set.remove(sampan_sys::mount::Attributes::READ_ONLY);
@@ -46,7 +43,7 @@ fn mount_v1(
     let base =
         filesystem("tmpfs", Path::new("tmpfs"), &writable).map_err(|(e, why)| failed(mount, e, &why))?;
     put(root, &mount.destination, &base, true).map_err(fail)?;
-    for (hierarchy, own) in layout.v1.iter().zip(own) {
+    for (hierarchy, own) in own.layout().v1.iter().zip(own.v1()) {
         let Some(name) = hierarchy.folder.file_name().and_then(|n| n.to_str()) else { continue };
         let made = if private {
             let data = hierarchy.controllers.iter().map(|c| option(c)).collect();

@@ -3,7 +3,7 @@
 use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, openat2, readlinkat};
 use rustix::io::{Errno, Result};
 use std::collections::VecDeque;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 /// How many symbolic links a path may lead through.
@@ -33,6 +33,9 @@ pub(super) fn make_place(root: BorrowedFd<'_>, path: &Path, as_folder: bool) -> 
         Err(Errno::NOENT) => {}
         found => return found,
     }
+    if let Some(made) = make_last(root, path, as_folder) {
+        return Ok(made);
+    }
     let mut walk = Walk { root, here: PathBuf::from("/"), links: 0 };
     let mut todo = parts(path);
     while let Some(part) = todo.pop_front() {
@@ -42,6 +45,23 @@ pub(super) fn make_place(root: BorrowedFd<'_>, path: &Path, as_folder: bool) -> 
         }
     }
     place(root, &walk.here)
+}
+
+/// The common case: only the last part is missing, and no link leads to it.
+fn make_last(root: BorrowedFd<'_>, path: &Path, as_folder: bool) -> Option<OwnedFd> {
+    let parent = place(root, path.parent()?).ok()?;
+    let name = Path::new(path.file_name()?);
+    make_in(&parent, name, as_folder).ok()?;
+    open(parent.as_fd(), name, OFlags::PATH | OFlags::NOFOLLOW).ok()
+}
+
+/// Makes a folder or an empty file; it must not exist.
+fn make_in(folder: &OwnedFd, name: &Path, as_folder: bool) -> Result<()> {
+    if as_folder {
+        return mkdirat(folder, name, FOLDER_MODE);
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, FOLDER_MODE).map(drop)
 }
 
 /// The folder that a new node goes into, made if it is missing, and the node's name.
@@ -85,14 +105,7 @@ impl Walk<'_> {
     }
 
     fn make(&self, part: &Path, as_folder: bool) -> Result<()> {
-        let folder = place(self.root, &self.here)?;
-        let made = if as_folder {
-            mkdirat(&folder, part, FOLDER_MODE)
-        } else {
-            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-            rustix::fs::openat(&folder, part, flags, FOLDER_MODE).map(drop)
-        };
-        match made {
+        match make_in(&place(self.root, &self.here)?, part, as_folder) {
             Err(Errno::EXIST) | Ok(()) => Ok(()),
             Err(e) => Err(e),
         }
@@ -122,7 +135,6 @@ fn parts(path: &Path) -> VecDeque<PathBuf> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::fd::AsFd;
     use std::os::unix::fs::symlink;
 
     fn check(path: &str, as_folder: bool, made: Option<&str>) {

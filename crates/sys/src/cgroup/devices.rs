@@ -1,6 +1,6 @@
 //! Which devices a cgroup's processes may use: a list on version 1, a program on version 2.
 
-use super::files::write;
+use super::files::Values;
 use super::{Cgroup, CgroupError, Place};
 use crate::bpf;
 use bitflags::bitflags;
@@ -49,9 +49,10 @@ impl Cgroup {
     /// [`CgroupError::Write`] on version 1; [`CgroupError::DeviceProgram`] on version 2.
     pub fn restrict_devices(&self, rules: &[DeviceRule]) -> Result<(), CgroupError> {
         if let Ok(Place::V1(folder)) = self.place("devices") {
+            let [allow, deny] = ["devices.allow", "devices.deny"].map(|name| Values::open(folder.join(name)));
+            let (allow, deny) = (allow?, deny?);
             return rules.iter().try_for_each(|rule| {
-                let name = if rule.allow { "devices.allow" } else { "devices.deny" };
-                write(&folder.join(name), &rule.v1_line())
+                if rule.allow { allow.write(&rule.v1_line()) } else { deny.write(&rule.v1_line()) }
             });
         }
         let folder = self.unified.as_ref().ok_or(CgroupError::NoController("devices"))?;

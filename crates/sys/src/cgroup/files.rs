@@ -1,9 +1,9 @@
 //! Folders and values in cgroup file systems.
 
 use super::{CgroupError, Hierarchy};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn read(file: &Path) -> Result<String, CgroupError> {
     fs::read_to_string(file).map_err(|source| CgroupError::Read { file: file.into(), source })
@@ -13,6 +13,29 @@ pub(super) fn read(file: &Path) -> Result<String, CgroupError> {
 pub(super) fn write(file: &Path, value: &str) -> Result<(), CgroupError> {
     let written = OpenOptions::new().write(true).open(file).and_then(|mut f| f.write_all(value.as_bytes()));
     written.map_err(|source| CgroupError::Write { file: file.into(), value: value.into(), source })
+}
+
+/// A file that takes several values, each in one piece.
+pub(super) struct Values {
+    path: PathBuf,
+    file: File,
+}
+
+impl Values {
+    pub(super) fn open(path: PathBuf) -> Result<Self, CgroupError> {
+        match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(source) => Err(CgroupError::Write { file: path, value: String::new(), source }),
+        }
+    }
+
+    pub(super) fn write(&self, value: &str) -> Result<(), CgroupError> {
+        (&self.file).write_all(value.as_bytes()).map_err(|source| CgroupError::Write {
+            file: self.path.clone(),
+            value: value.into(),
+            source,
+        })
+    }
 }
 
 pub(super) fn has_word(text: &str, word: &str) -> bool {
@@ -67,23 +90,29 @@ pub(super) fn make_v1(root: &Path, own: &Hierarchy) -> Result<(), CgroupError> {
             Err(source) => make_error(&own.folder, source),
         };
     }
-    let mut levels: Vec<&Path> = own.folder.ancestors().take_while(|p| *p != root).collect();
-    levels.reverse();
-    for level in levels {
-        make(level)?;
-        inherit_cpuset(level)?;
-    }
-    Ok(())
+    make_cpuset(root, &own.folder)
 }
 
-/// A new cpuset of version 1 is empty, and no process may enter it.
-fn inherit_cpuset(folder: &Path) -> Result<(), CgroupError> {
+/// A new cpuset of version 1 is empty, and no process may enter it: it gets its parent's values.
+fn make_cpuset(root: &Path, folder: &Path) -> Result<(), CgroupError> {
+    let parent = folder.parent().unwrap_or(root);
+    match make(folder) {
+        Err(CgroupError::Make { source, .. })
+            if source.kind() == io::ErrorKind::NotFound && parent != root =>
+        {
+            make_cpuset(root, parent)?;
+            make(folder)?;
+        }
+        made => made?,
+    }
     for name in ["cpuset.cpus", "cpuset.mems"] {
         let own = folder.join(name);
-        if read(&own)?.trim().is_empty()
-            && let Some(parent) = folder.parent()
-        {
-            write(&own, read(&parent.join(name))?.trim())?;
+        if read(&own)?.trim().is_empty() {
+            let inherited = parent.join(name);
+            if parent != root && read(&inherited)?.trim().is_empty() {
+                make_cpuset(root, parent)?;
+            }
+            write(&own, read(&inherited)?.trim())?;
         }
     }
     Ok(())
