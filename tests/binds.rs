@@ -53,11 +53,11 @@ fn what_the_host_unmounts_is_free() {
     daemon.import_busybox();
     let disk = Mounted::tmpfs(daemon.scratch().join("disk"));
     let device = fs::metadata(&disk.0).unwrap().dev();
-    daemon.sampan(&["run", "-d", "--name", "c", "bb", "sleep", "1000"]);
-    assert!(!mounts_inside(&daemon, "c").contains("disk"));
+    daemon.sampan(&["run", "-d", "--name", "c1", "bb", "sleep", "1000"]);
+    assert!(!mounts_inside(&daemon, "c1").contains("disk"));
     unmount(&disk.0, UnmountFlags::empty()).unwrap();
     assert_eq!(holders(device), Vec::<String>::new());
-    daemon.sampan(&["rm", "-f", "c"]);
+    daemon.sampan(&["rm", "-f", "c1"]);
     daemon.nothing_is_left();
 }
 
@@ -84,20 +84,20 @@ fn shared_mounts_travel_in_both_directions() {
     daemon.import_busybox();
     let shared = Mounted::shared(daemon.scratch().join("shared"));
     let bind = format!("{}:/shared:rshared", shared.0.display());
-    daemon.sampan(&["run", "-d", "--name", "c", "-v", &bind, "bb", "sleep", "1000"]);
+    daemon.sampan(&["run", "-d", "--name", "c1", "-v", &bind, "bb", "sleep", "1000"]);
 
     let outer = Mounted::tmpfs(shared.0.join("outer"));
-    assert!(mounts_inside(&daemon, "c").contains(" /shared/outer "));
+    assert!(mounts_inside(&daemon, "c1").contains(" /shared/outer "));
     unmount(&outer.0, UnmountFlags::empty()).unwrap();
-    assert!(!mounts_inside(&daemon, "c").contains(" /shared/outer "));
+    assert!(!mounts_inside(&daemon, "c1").contains(" /shared/outer "));
 
     fs::create_dir(shared.0.join("inner")).unwrap();
-    in_mounts_of(&daemon, "c", &["/bin/busybox", "mount", "-t", "tmpfs", "inner", "/shared/inner"]);
+    in_mounts_of(&daemon, "c1", &["/bin/busybox", "mount", "-t", "tmpfs", "inner", "/shared/inner"]);
     assert!(is_mounted(&shared.0.join("inner")));
-    in_mounts_of(&daemon, "c", &["/bin/busybox", "umount", "/shared/inner"]);
+    in_mounts_of(&daemon, "c1", &["/bin/busybox", "umount", "/shared/inner"]);
     assert!(!is_mounted(&shared.0.join("inner")));
 
-    daemon.sampan(&["rm", "-f", "c"]);
+    daemon.sampan(&["rm", "-f", "c1"]);
     drop(shared);
     eventually("the folder is free", || fs::remove_dir_all(daemon.scratch().join("shared")).is_ok());
     daemon.nothing_is_left();

@@ -15,7 +15,7 @@ fn kill_monitor(daemon: &Daemon, id: &str) {
 
 fn is_exited_137(daemon: &Daemon) {
     eventually("the end is known", || daemon.sampan(&["ps", "-a"]).contains("Exited (137)"));
-    let state = daemon.sampan(&["inspect", "c"]);
+    let state = daemon.sampan(&["inspect", "c1"]);
     assert!(state.contains("monitor was killed"), "{state}");
 }
 
@@ -23,13 +23,13 @@ fn is_exited_137(daemon: &Daemon) {
 fn the_container_ends_and_can_be_started_again() {
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();
-    let id = daemon.sampan(&["run", "-d", "--name", "c", "-p", "18080:80", "bb", "sleep", "1000"]);
+    let id = daemon.sampan(&["run", "-d", "--name", "c1", "-p", "18080:80", "bb", "sleep", "1000"]);
     kill_monitor(&daemon, &id);
     is_exited_137(&daemon);
-    assert_eq!(daemon.sampan(&["wait", "c"]), "137");
-    daemon.sampan(&["start", "c"]);
-    assert_eq!(daemon.sampan(&["exec", "c", "echo", "again"]), "again");
-    daemon.sampan(&["rm", "-f", "c"]);
+    assert_eq!(daemon.sampan(&["wait", "c1"]), "137");
+    daemon.sampan(&["start", "c1"]);
+    assert_eq!(daemon.sampan(&["exec", "c1", "echo", "again"]), "again");
+    daemon.sampan(&["rm", "-f", "c1"]);
     daemon.nothing_is_left();
 }
 
@@ -37,7 +37,7 @@ fn the_container_ends_and_can_be_started_again() {
 fn the_next_daemon_finds_out() {
     let mut daemon = Daemon::start(programs!());
     daemon.import_busybox();
-    let id = daemon.sampan(&["run", "-d", "--name", "c", "bb", "sleep", "1000"]);
+    let id = daemon.sampan(&["run", "-d", "--name", "c1", "bb", "sleep", "1000"]);
     let removed = daemon.sampan(&["run", "-d", "--rm", "bb", "sleep", "1000"]);
     daemon.kill9();
     kill_monitor(&daemon, &id);
@@ -45,6 +45,6 @@ fn the_next_daemon_finds_out() {
     daemon.start_again();
     is_exited_137(&daemon);
     assert!(!daemon.sampan(&["ps", "-a", "--no-trunc"]).contains(&removed));
-    daemon.sampan(&["rm", "c"]);
+    daemon.sampan(&["rm", "c1"]);
     daemon.nothing_is_left();
 }

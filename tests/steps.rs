@@ -54,16 +54,16 @@ impl Trial {
             self.create().ok();
         }
         if step.starts_with("remove") {
-            self.daemon.sampan(&["start", "c"]);
+            self.daemon.sampan(&["start", "c1"]);
         }
     }
 
     /// The whole life of a container still works, and leaves nothing.
     fn all_is_well(&self) {
         self.create().ok();
-        self.daemon.sampan(&["start", "c"]);
-        assert_eq!(self.daemon.sampan(&["exec", "c", "echo", "well"]), "well");
-        self.daemon.sampan(&["rm", "-f", "c"]);
+        self.daemon.sampan(&["start", "c1"]);
+        assert_eq!(self.daemon.sampan(&["exec", "c1", "echo", "well"]), "well");
+        self.daemon.sampan(&["rm", "-f", "c1"]);
         self.daemon.nothing_is_left();
     }
 }
@@ -96,8 +96,8 @@ fn a_failed_step_of_start_leaves_a_container_that_can_be_started() {
         assert_ne!(output.code, 0, "{step}: {output:?}");
         eventually("only its record is left", || only_records(&trial.daemon.leftovers()));
         trial.restart(FAIL, "");
-        trial.daemon.sampan(&["start", "c"]);
-        trial.daemon.sampan(&["rm", "-f", "c"]);
+        trial.daemon.sampan(&["start", "c1"]);
+        trial.daemon.sampan(&["rm", "-f", "c1"]);
         trial.daemon.nothing_is_left();
         trial.all_is_well();
     }
@@ -139,7 +139,7 @@ fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
         trial.daemon.set(DIE, "");
         trial.daemon.start_again();
         drop(client);
-        trial.daemon.run(Cli::Sampan, &["rm", "-f", "c"]);
+        trial.daemon.run(Cli::Sampan, &["rm", "-f", "c1"]);
         trial.daemon.nothing_is_left();
         trial.all_is_well();
     }
@@ -148,8 +148,8 @@ fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
 /// The verb that has this step, as a command.
 fn command(step: &str) -> &'static [&'static str] {
     match step.split('.').next() {
-        Some("create") => &["create", "--name", "c", "-p", "18080:80", "bb", "sleep", "1000"],
-        Some("remove") => &["rm", "-f", "c"],
-        _ => &["start", "c"],
+        Some("create") => &["create", "--name", "c1", "-p", "18080:80", "bb", "sleep", "1000"],
+        Some("remove") => &["rm", "-f", "c1"],
+        _ => &["start", "c1"],
     }
 }
