@@ -92,12 +92,12 @@ pub enum Error {
     ImageInUse(String),
     /// The process could not be started.
     #[error(
-        "failed to create task for container: failed to create shim task: OCI runtime create failed: sampan-runtime create \
-         failed: unable to start container process: {0}: unknown"
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: \
+         unable to start container process: error during container init: {0}"
     )]
     Start(String),
     /// An exec process could not be started.
-    #[error("OCI runtime exec failed: exec failed: unable to start container process: {0}: unknown")]
+    #[error("OCI runtime exec failed: exec failed: unable to start container process: {0}")]
     ExecStart(String),
     /// The container could not be joined to its network, or a published port is taken.
     #[error("{0}")]

@@ -7,7 +7,7 @@ use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection};
 use crate::paths::is_runtime_file;
-use crate::steps::{Doing, Step, nothing, run, step};
+use crate::steps::{Doing, Step, run, step};
 use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
 use sampan_spec::bundle::{CONFIG, Log, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
@@ -25,7 +25,7 @@ struct Launch<'d> {
 
 impl Launch<'_> {
     const STEPS: [Step<Self>; 2] =
-        [step("bundle", write_bundle, remove_bundle), step("launch", launch_monitor, nothing)];
+        [step("bundle", write_bundle, remove_bundle), step("launch", launch_monitor, dismiss_monitor)];
 }
 
 /// Writes the bundle, and launches a monitor that waits.
@@ -81,6 +81,14 @@ fn launch_monitor<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
         launch.monitor =
             Some(connect(driver).await.map_err(|e| e.about(&driver.container.id, &driver.container.name))?);
         Ok(())
+    })
+}
+
+fn dismiss_monitor<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        if let Some(monitor) = launch.monitor.take() {
+            let _it_may_be_gone_already = monitor.connection.call_and_wait(Request::Quit).await;
+        }
     })
 }
 
@@ -150,17 +158,13 @@ fn log(driver: &Driver) -> Result<Log> {
     Ok(Log::JsonFile { path: driver.paths.log(), max_size, max_files })
 }
 
-/// Ends the monitor with everything it made, and takes in what it wrote last.
+/// Has the monitor give back everything it made and leave the journal to others, and takes in what it wrote last. It stays for
+/// its clients: who waits for the removal is answered after that.
 pub(super) async fn end_monitor(driver: &mut Driver) {
-    if let Some(mut monitor) = driver.monitor.take() {
-        let _it_may_be_gone_already = monitor.connection.call(Request::Abandon).await;
-        let drained = async { while monitor.entries.recv().await.is_some() {} };
-        if tokio::time::timeout(std::time::Duration::from_secs(10), drained).await.is_err() {
-            tracing::warn!(container = driver.container.id.short(), "a monitor would not end");
-        }
+    if let Some(monitor) = &driver.monitor {
+        let _it_may_be_gone_already = monitor.connection.call_and_wait(Request::Quit).await;
     }
     read_journal(driver).await;
-    remove_files(&driver.paths.bundle).await;
 }
 
 /// A daemon died between a start's first step and its last: the monitor forgets what it prepared, and goes on to wait with

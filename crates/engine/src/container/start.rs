@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::monitor::{CallError, Connection, Prepared};
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result, sandbox};
+use sampan_spec::Signal;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::Request;
 
@@ -33,7 +34,7 @@ impl<'d> Start<'d> {
         step("address", reserve_address, release_address),
         step("prepare", prepare_process, nothing),
         step("network", attach_endpoint, detach_endpoint),
-        step("go", let_process_run, nothing),
+        step("go", let_process_run, kill_process),
     ];
 
     /// Takes the steps. A failure that the monitor did not write down is written down here.
@@ -59,7 +60,7 @@ fn launch_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
     })
 }
 
-/// Its mounts, cgroup, name spaces and process 1 go with it, and so do the clients that waited for the start.
+/// Its mounts, cgroup and name spaces go with it, and so do the clients that waited for the start.
 fn end_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
     Box::pin(async {
         super::bundle::end_monitor(start.driver).await;
@@ -115,6 +116,15 @@ fn let_process_run<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
         }
         start.see_it_run().await;
         Ok(())
+    })
+}
+
+fn kill_process<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        if let Ok(connection) = connection(start) {
+            let kill = Request::Stop { signal: Some(Signal::KILL), timeout: Some(0) };
+            let _it_may_have_ended = connection.call_and_wait(kill).await;
+        }
     })
 }
 

@@ -12,7 +12,7 @@ const FILE_MAX: u64 = 16 << 20;
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Groups beside `gid`.
+    /// Supplementary groups, `gid` first as with Docker: a file that is closed to the group stays closed to the process.
     pub(crate) groups: Vec<u32>,
     /// The home folder; `/` for a user that the file does not list.
     pub(crate) home: String,
@@ -49,10 +49,11 @@ fn find(passwd: &str, group: &str, typed: &str) -> Result<User> {
         (None, Some(uid)) => (uid, 0, "/", ""),
         (None, None) => return Err(unknown("user", user)),
     };
-    let (gid, groups) = match wanted_group {
+    let (gid, others) = match wanted_group {
         Some(wanted) => (group_number(group, wanted)?, Vec::new()),
         None => (gid, memberships(group, name, gid)),
     };
+    let groups = std::iter::once(gid).chain(others).collect();
     let home = if home.is_empty() { "/" } else { home };
     Ok(User { uid, gid, groups, home: home.to_owned() })
 }
@@ -113,15 +114,15 @@ mod tests {
 
     #[test]
     fn users_and_groups() {
-        check("", Some((0, 0, &[44], "/root")));
-        check("root", Some((0, 0, &[44], "/root")));
-        check("www", Some((33, 34, &[29, 44], "/var/www")));
-        check("33", Some((33, 34, &[29, 44], "/var/www")));
-        check("www:audio", Some((33, 29, &[], "/var/www")));
-        check("www:5", Some((33, 5, &[], "/var/www")));
-        check("1000", Some((1000, 0, &[], "/")));
-        check("1000:web", Some((1000, 34, &[], "/")));
-        check("7", Some((77, 78, &[], "/seven")));
+        check("", Some((0, 0, &[0, 44], "/root")));
+        check("root", Some((0, 0, &[0, 44], "/root")));
+        check("www", Some((33, 34, &[34, 29, 44], "/var/www")));
+        check("33", Some((33, 34, &[34, 29, 44], "/var/www")));
+        check("www:audio", Some((33, 29, &[29], "/var/www")));
+        check("www:5", Some((33, 5, &[5], "/var/www")));
+        check("1000", Some((1000, 0, &[0], "/")));
+        check("1000:web", Some((1000, 34, &[34], "/")));
+        check("7", Some((77, 78, &[78], "/seven")));
         check("nobody", None);
         check("www:nope", None);
         check("-1", None);
