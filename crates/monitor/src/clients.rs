@@ -4,10 +4,10 @@ use crate::client::{Attached, Client, Follower, Role};
 use crate::detach::DetachKeys;
 use crate::monitor::Monitor;
 use crate::streams::{Key, MAIN};
+use sampan_spec::ClientId;
 use sampan_spec::bundle::Stdin;
 use sampan_spec::monitor::{self, Answer, LogQuery, Refusal, WaitCondition};
 use sampan_spec::stream::Stream;
-use sampan_spec::{ClientId, oci};
 use std::os::fd::OwnedFd;
 
 /// A connection that comes with a request.
@@ -115,10 +115,5 @@ impl Monitor {
                 _ => {}
             }
         }
-    }
-
-    /// Whether process 1, or an exec process, is to have a terminal.
-    pub(crate) fn has_terminal(process: &oci::Process) -> bool {
-        process.terminal().unwrap_or(false)
     }
 }

@@ -13,6 +13,7 @@ use sampan_spec::journal::{Event, ExecProcess, Failure};
 use sampan_spec::monitor::{Answer, Refusal};
 use sampan_sys::process::Ended;
 use std::io;
+use std::os::fd::AsFd;
 
 impl Monitor {
     /// Remembers a process to execute.
@@ -67,10 +68,7 @@ impl Monitor {
         };
         let target = ExecTarget {
             id: self.bundle.supervise.id.as_str(),
-            pidfd: pidfd
-                .try_clone()
-                .map(|_| std::os::fd::AsFd::as_fd(pidfd))
-                .map_err(|e| failure("copy", Some(&e)))?,
+            pidfd: pidfd.as_fd(),
             cgroup: &sandbox.cgroup,
             config: &self.bundle.config,
             die_with_parent: true,
@@ -133,7 +131,7 @@ impl Monitor {
 
 /// Pipes for what its client gets; without a client, nobody hears it.
 fn pipes_for(process: &ExecProcess, attached: bool) -> io::Result<(Streams, Option<Ends>)> {
-    if Monitor::has_terminal(&process.process) {
+    if process.process.terminal().unwrap_or(false) {
         return Ok((Streams::default(), None));
     }
     let wanted = Pipes {

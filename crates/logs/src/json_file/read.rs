@@ -76,6 +76,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`LogError::Open`], [`LogError::Read`], [`LogError::Line`].
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its buffer")]
     pub fn next(&mut self) -> Result<Reading<'_>, LogError> {
         while !self.ended {
             let Some(range) = self.next_range()? else { return Ok(Reading::Behind) };
