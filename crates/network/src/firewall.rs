@@ -62,7 +62,7 @@ pub fn ensure(firewall: &Firewall) -> Result<Vec<Obstacle>, Error> {
     let guard = host::needs_guard(&socket, firewall)?;
     commit_ruleset(&socket, firewall, guard).map_err(failed)?;
     if guard {
-        host::refresh_neighbours(&socket, firewall)?;
+        host::refresh_neighbours(&socket, firewall, &host::neighbours(firewall)?)?;
         host::switch_forwarding_on(firewall)?;
     }
     host::open_paths(&socket)

@@ -61,7 +61,8 @@ const RULES: &str = r#"
         meta mark & 0x08000000 == 0x08000000 accept
         iifname @neighbours accept
         oifname @neighbours accept
-        counter packets 0 bytes 0 drop
+        iifname . oifname @bridged accept
+        meta nfproto ipv4 counter packets 0 bytes 0 drop
     }
 }"#;
 
@@ -261,7 +262,7 @@ fn what_no_container_claims_is_swept_away() {
 }
 
 #[test]
-fn it_takes_about_a_millisecond() {
+fn it_takes_no_longer_than_calling_a_program() {
     isolated(|| {
         let host = Host::new();
         let mut attaches = Vec::new();
@@ -288,11 +289,18 @@ fn it_takes_about_a_millisecond() {
             firewall::publish(&host.firewall, &id(2), &[mapping(ANY, port)]).unwrap();
             publishes.push(before.elapsed());
         }
-        attaches.sort();
-        publishes.sort();
-        println!("attach {:?}, publish {:?} (medians)", attaches[10], publishes[10]);
-        // Generous: other tests run at the same time on few processors.
-        assert!(attaches[10] < Duration::from_millis(20), "{attaches:?}");
-        assert!(publishes[10] < Duration::from_millis(5), "{publishes:?}");
+        let mut programs = Vec::new();
+        for _ in 0..5 {
+            let before = Instant::now();
+            output("nft", &["list", "tables"]);
+            programs.push(before.elapsed());
+        }
+        let median = |mut times: Vec<Duration>| {
+            times.sort();
+            times[times.len() / 2]
+        };
+        let (attach, publish, program) = (median(attaches), median(publishes), median(programs));
+        println!("attach {attach:?}, publish {publish:?}, one call of nft {program:?} (medians)");
+        assert!(attach < program * 2 && publish < program / 4);
     });
 }

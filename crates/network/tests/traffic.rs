@@ -32,7 +32,9 @@ fn outside_at(name: &'static str, host: sampan_network::Ipv4Net, machine: sampan
     let (netns, _) = space.handles();
     let socket = Socket::open(Family::Route).unwrap();
     let mut batch = Messages::new();
-    let veth = NewVeth { name, master: 0, peer: "eth0", peer_mac: [2, 0, 0, 0, 0, 9], netns: netns.as_fd() };
+    let [_, _, _, last] = machine.address().octets();
+    let veth =
+        NewVeth { name, master: 0, peer: "eth0", peer_mac: [2, 0, 0, 0, 0, last], netns: netns.as_fd() };
     netlink::add_veth(&mut batch, &veth);
     socket.execute_all(&batch).unwrap();
     address(name, host, None);
@@ -229,6 +231,29 @@ fn the_host_does_not_become_a_router() {
 
         firewall::remove(&host.firewall).unwrap();
         assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "0");
+    });
+}
+
+#[test]
+fn what_others_bridge_stays_bridged() {
+    isolated(|| {
+        // A bridge with a port that is not virtual, as far as its kind tells: machines on it are in the outside network.
+        common::output("ip", &["link", "add", "br0", "type", "bridge"]);
+        common::output("ip", &["link", "set", "br0", "up"]);
+        common::output("ip", &["link", "add", "uplink0", "type", "ifb"]);
+        common::output("ip", &["link", "set", "uplink0", "master", "br0"]);
+        let one = outside_at("one0", net("192.0.2.1/24"), net("192.0.2.9/24"));
+        let two = outside_at("two0", net("192.0.2.2/24"), net("192.0.2.8/24"));
+        for port in ["one0", "two0"] {
+            common::output("ip", &["addr", "flush", "dev", port]);
+            common::output("ip", &["link", "set", port, "master", "br0"]);
+        }
+        common::await_carrier("br0");
+        let address = Ipv4Addr::new(192, 0, 2, 8);
+        let two = Container { space: two, id: common::id(99), address };
+        two.serve(80);
+        let _host = Host::new();
+        assert!(one.run(move || ask(address, 80)).is_some());
     });
 }
 

@@ -4,9 +4,10 @@
 //! Forwarding needs `net.ipv4.ip_forward`. Where that was off, nobody meant this host to pass packets between any two
 //! of its networks; so before it is switched on, a guard chain drops whatever is neither from nor to a bridge of ours.
 //! Bridges that other programs made for their containers or machines (a bridge whose ports are all virtual) are left
-//! alone: those programs filter what passes there, and would have switched forwarding on themselves.
+//! alone: those programs filter what passes there, and would have switched forwarding on themselves. So is what stays
+//! on one bridge: that is not forwarded at all, and passes here only where bridges are made to ask the IP firewall.
 
-use super::ruleset::{BASE_CHAINS, GUARD, NEIGHBOURS, interface, marked};
+use super::ruleset::{BASE_CHAINS, BRIDGED, GUARD, NEIGHBOURS, interface, marked};
 use super::{Firewall, table};
 use crate::{Error, bridge, sysctl};
 use sampan_sys::netlink::{self, Link, Socket};
@@ -83,18 +84,23 @@ pub(super) fn switch_forwarding_on(firewall: &Firewall) -> Result<(), Error> {
 
 /// Switches forwarding off, unless a bridge of somebody else is there.
 pub(super) fn switch_forwarding_off(firewall: &Firewall) -> Result<(), Error> {
-    if neighbours(firewall)?.is_empty() { sysctl::set(IP_FORWARD, false) } else { Ok(()) }
+    if neighbours(firewall)?.bridges.is_empty() { sysctl::set(IP_FORWARD, false) } else { Ok(()) }
 }
 
-/// Writes the names of others' bridges into the guard's set.
-pub(super) fn refresh_neighbours(socket: &Socket, firewall: &Firewall) -> Result<(), Error> {
-    let elements: Vec<_> = neighbours(firewall)?
-        .iter()
-        .map(|name| Element { key: interface(name), ..Element::default() })
-        .collect();
+/// Writes the names of others' bridges into the guard's sets.
+pub(super) fn refresh_neighbours(
+    socket: &Socket,
+    firewall: &Firewall,
+    neighbours: &Neighbours,
+) -> Result<(), Error> {
+    let element = |key| Element { key, ..Element::default() };
+    let ways: Vec<_> = neighbours.free.iter().map(|name| element(interface(name))).collect();
+    let pairs: Vec<_> = neighbours.bridges.iter().map(|name| element(interface(name).repeat(2))).collect();
     let mut batch = Batch::new();
-    batch.flush_set(table(firewall), NEIGHBOURS);
-    batch.add_elements(table(firewall), NEIGHBOURS, &elements);
+    for (set, elements) in [(NEIGHBOURS, ways), (BRIDGED, pairs)] {
+        batch.flush_set(table(firewall), set);
+        batch.add_elements(table(firewall), set, &elements);
+    }
     batch.commit(socket).map_err(|source| Error::SetUpFirewall { table: firewall.table.clone(), source })
 }
 
@@ -139,19 +145,29 @@ pub(super) fn close_paths(socket: &Socket) -> Result<(), Error> {
     Ok(())
 }
 
-/// The bridges of others: virtual ones only, through which no outside network is reached directly.
-pub(super) fn neighbours(firewall: &Firewall) -> Result<BTreeSet<String>, Error> {
+/// The bridges of others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Neighbours {
+    /// All of them.
+    bridges: BTreeSet<String>,
+    /// Those with virtual ports only, through which no outside network is reached directly.
+    free: BTreeSet<String>,
+}
+
+/// Lists the bridges of others.
+pub(super) fn neighbours(firewall: &Firewall) -> Result<Neighbours, Error> {
     let failed = |source| Error::List { what: "links", source };
     let socket = Socket::open(netlink::Family::Route).map_err(failed)?;
     let links = netlink::links(&socket).map_err(failed)?;
     let ours = |link: &Link| firewall.networks.iter().any(|network| network.bridge == link.name);
-    let found =
-        links.iter().filter(|link| is_bridge(link) && !ours(link) && has_virtual_ports_only(link, &links));
-    Ok(found.map(|link| link.name.clone()).collect())
-}
-
-fn is_bridge(link: &Link) -> bool {
-    link.kind.as_deref() == Some("bridge")
+    let mut found = Neighbours::default();
+    for link in links.iter().filter(|link| link.kind.as_deref() == Some("bridge") && !ours(link)) {
+        found.bridges.insert(link.name.clone());
+        if has_virtual_ports_only(link, &links) {
+            found.free.insert(link.name.clone());
+        }
+    }
+    Ok(found)
 }
 
 fn has_virtual_ports_only(bridge: &Link, links: &[Link]) -> bool {

@@ -8,7 +8,8 @@
 //! forward      to a bridge -> inward; from a bridge: passes
 //! inward       passes: answers, what was published, its own bridge's if they may; all else is dropped
 //! passes       gets the mark, is accepted
-//! guard        only where we switched forwarding on: what has no mark, and no other bridge as a way, is dropped
+//! guard        only where we switched forwarding on: what has no mark, is not between the ports of one bridge, and has
+//!              nobody else's virtual bridge as a way, is dropped
 //! postrouting  out of the subnet, from 127.0.0.0/8, and from a container to a published port: the sender's address
 //!              becomes this host's, or the answer would not come back the same way
 //! ```
@@ -26,6 +27,8 @@ pub(super) const ONE_ADDRESS: &str = "published-at";
 pub(super) const GUARD: &str = "guard";
 /// The set of bridges that other programs see after.
 pub(super) const NEIGHBOURS: &str = "neighbours";
+/// The set of all bridges of others, each with itself: as the way in and the way out.
+pub(super) const BRIDGED: &str = "bridged";
 
 const BRIDGES: &str = "bridges";
 const TALKING: &str = "talking";
@@ -35,11 +38,12 @@ const LOOKUP_CHAIN: &str = "to-container";
 const INWARD: &str = "inward";
 const PASS: &str = "pass";
 
-const SETS: [Set<'_>; 6] = [
+const SETS: [Set<'_>; 7] = [
     set(BRIDGES, &[Type::Interface], false),
     set(TALKING, &[Type::Interface, Type::Interface], false),
     set(SUBNETS, &[Type::Ipv4], true),
     set(NEIGHBOURS, &[Type::Interface], false),
+    set(BRIDGED, &[Type::Interface, Type::Interface], false),
     map(ANY_ADDRESS, &[Type::Protocol, Type::Port]),
     map(ONE_ADDRESS, &[Type::Ipv4, Type::Protocol, Type::Port]),
 ];
@@ -158,11 +162,6 @@ fn write_filter(batch: &mut Batch, table: Table<'_>) {
         E::Load { field: Field::InputName, reg: 0 },
         E::Compare { reg: 0, how: Compare::NotEqual, value: LO },
     ];
-    let same_bridge = [
-        E::Load { field: Field::InputName, reg: 0 },
-        E::Load { field: Field::OutputName, reg: 4 },
-        E::Lookup { set: TALKING, reg: 0, absent: false },
-    ];
     add(batch, table, "raw", &[&outside, &ipv4(), &loopback(Field::Destination), &drop]);
 
     let to_bridge = is_in(Field::OutputName, BRIDGES, false);
@@ -170,7 +169,7 @@ fn write_filter(batch: &mut Batch, table: Table<'_>) {
     add(batch, table, "forward", &[&is_in(Field::InputName, BRIDGES, false), &pass]);
     add(batch, table, INWARD, &[&any_bit(Field::ConnectionState, ANSWER.to_ne_bytes()), &pass]);
     add(batch, table, INWARD, &[&translated(), &pass]);
-    add(batch, table, INWARD, &[&same_bridge, &pass]);
+    add(batch, table, INWARD, &[&same_bridge(TALKING), &pass]);
     add(batch, table, INWARD, &[&drop]);
 
     let set_mark = [
@@ -188,7 +187,8 @@ fn write_guard(batch: &mut Batch, table: Table<'_>) {
     for field in [Field::InputName, Field::OutputName] {
         add(batch, table, GUARD, &[&is_in(field, NEIGHBOURS, false), &accept]);
     }
-    add(batch, table, GUARD, &[&[E::Counter, E::Verdict(Verdict::Drop)]]);
+    add(batch, table, GUARD, &[&same_bridge(BRIDGED), &accept]);
+    add(batch, table, GUARD, &[&ipv4(), &[E::Counter, E::Verdict(Verdict::Drop)]]);
 }
 
 fn add(batch: &mut Batch, table: Table<'_>, chain: &str, parts: &[&[E<'_>]]) {
@@ -202,6 +202,15 @@ const fn ipv4() -> [E<'static>; 2] {
 
 const fn is_in(field: Field, set: &str, absent: bool) -> [E<'_>; 2] {
     [E::Load { field, reg: 0 }, E::Lookup { set, reg: 0, absent }]
+}
+
+/// In and out by the same bridge, one of this set.
+const fn same_bridge(set: &str) -> [E<'_>; 3] {
+    [
+        E::Load { field: Field::InputName, reg: 0 },
+        E::Load { field: Field::OutputName, reg: 4 },
+        E::Lookup { set, reg: 0, absent: false },
+    ]
 }
 
 const fn loopback(field: Field) -> [E<'static>; 3] {

@@ -1,11 +1,11 @@
 //! Following what others do to the firewall.
 
-use super::{Firewall, host, open};
+use super::host::{self, Neighbours};
+use super::{Firewall, open};
 use crate::Error;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sampan_sys::netlink::{self, Socket};
 use sampan_sys::nft::{self, Change, Family, Object};
-use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub fn watch(firewall: &Firewall, stop: BorrowedFd<'_>, mut lost: impl FnMut()) 
     tables.join(nft::CHANGES).map_err(failed)?;
     let links = Socket::open(netlink::Family::Route).map_err(failed)?;
     links.join(netlink::link_changes()).map_err(failed)?;
-    let mut neighbours = BTreeSet::new();
+    let mut neighbours = Neighbours::default();
     // What happened before is not told.
     let mut seen = Seen { lost: true, others: true, links: true };
     let mut due = None;
@@ -128,12 +128,12 @@ fn read_links(socket: &Socket, seen: &mut Seen) -> Result<(), netlink::Error> {
     })
 }
 
-fn react(firewall: &Firewall, neighbours: &mut BTreeSet<String>, seen: Seen) -> Result<(), Error> {
+fn react(firewall: &Firewall, neighbours: &mut Neighbours, seen: Seen) -> Result<(), Error> {
     let socket = open().map_err(|source| Error::Watch { source })?;
     if seen.links {
         let now = host::neighbours(firewall)?;
         if now != *neighbours && host::has_guard(&socket, firewall)? {
-            host::refresh_neighbours(&socket, firewall)?;
+            host::refresh_neighbours(&socket, firewall, &now)?;
             *neighbours = now;
         }
     }
