@@ -1,6 +1,6 @@
 //! `linux.resources` as limits and device rules of control groups.
 
-use crate::failure::{failure, stage};
+use crate::failure::{failure, reason, stage};
 use sampan_spec::journal::Failure;
 use sampan_spec::oci::{
     LinuxBlockIo, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxResources, LinuxThrottleDevice,
@@ -162,7 +162,8 @@ fn unsupported(what: &str) -> Failure {
 
 /// A control group's error as a failure.
 pub(crate) fn cgroup_failure(error: &CgroupError) -> Failure {
-    let cause = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
+    let source = std::error::Error::source(error).and_then(|s| s.downcast_ref::<std::io::Error>());
+    let cause = source.map(|s| format!(": {}", reason(s))).unwrap_or_default();
     Failure { stage: stage::CGROUP.into(), errno: error.errno(), message: format!("{error}{cause}") }
 }
 

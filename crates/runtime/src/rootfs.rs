@@ -97,6 +97,9 @@ impl Layers<'_> {
         if self.volatile {
             self.forget_volatile()?;
         }
+        if !takes_single_layers() {
+            return self.mount_apart();
+        }
         match self.configure() {
             Err((e, _)) if e.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
                 self.mount_apart()
@@ -131,7 +134,7 @@ impl Layers<'_> {
         }
     }
 
-    /// Kernel 6.8 and later: each layer by itself. An error brings what the kernel says about it.
+    /// Kernel 6.7 and later: each layer by itself. An error brings what the kernel says about it.
     fn configure(&self) -> Result<OwnedFd, (io::Error, String)> {
         let plain = |e: rustix::io::Errno| (io::Error::from(e), String::new());
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(plain)?;
@@ -194,6 +197,15 @@ impl Layers<'_> {
         rustix::mount::mount("overlay", self.upper, "overlay", MountFlags::empty(), Some(data.as_c_str()))?;
         tree(self.upper, false)
     }
+}
+
+/// Whether overlayfs knows `lowerdir+`. An older one says so in the kernel's log each time it is tried.
+fn takes_single_layers() -> bool {
+    const SINCE: (u32, u32) = (6, 7);
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy();
+    let mut numbers = release.split(['.', '-', '+']).map_while(|n| n.parse::<u32>().ok());
+    matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) >= SINCE)
 }
 
 fn folder(path: &Path) -> rustix::io::Result<OwnedFd> {

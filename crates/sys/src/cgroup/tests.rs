@@ -113,6 +113,23 @@ fn devices_are_restricted_in_both_versions() {
 }
 
 #[test]
+fn version_1_alone_freezes_and_kills_too() {
+    let layout = Layout { unified: None, ..Layout::detect().unwrap() };
+    if !layout.v1.iter().any(|h| h.controllers.iter().any(|c| c == "freezer")) {
+        return; // a host with version 2 only
+    }
+    let path = format!("/sampan-test-{}/v1", std::process::id());
+    let own = Own(Cgroup::create(&layout, &path).unwrap());
+    let (pid, pidfd) = own.sleeper();
+    assert_eq!(own.0.pids().unwrap(), [pid]);
+    own.0.freeze().unwrap();
+    assert!(own.0.is_frozen().unwrap());
+    own.0.thaw().unwrap();
+    own.0.kill_all().unwrap();
+    assert_eq!(wait(&pidfd).unwrap(), Ended::Signal(9));
+}
+
+#[test]
 fn paths_stay_below_the_root() {
     for bad in ["", "/", "a", "/../a", "/a/../b"] {
         assert!(Cgroup::at(&Layout::default(), bad).is_err(), "{bad}");
