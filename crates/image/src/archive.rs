@@ -69,6 +69,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file of it is larger than allowed.
+    #[error("archive entry {entry:?} is larger than {limit} bytes")]
+    TooLarge {
+        /// Its name.
+        entry: String,
+        /// The limit.
+        limit: u64,
+    },
     /// A name leads out of it.
     #[error("archive entry {entry:?}: its name leads out of the archive")]
     Name {
@@ -175,8 +183,8 @@ impl Error {
 const ENTRIES_MAX: u64 = 100_000;
 const BUFFER: usize = 128 << 10;
 
-/// Reads an archive, plain or compressed: every image in it for `platform`. `progress` is told the bytes of the plain
-/// archive that were kept so far.
+/// Reads an archive, plain or compressed: every image in it for `platform`. No file of it may be larger than `max`
+/// bytes. `progress` is told the bytes of the plain archive that were kept so far.
 ///
 /// # Errors
 /// See [`Error`].
@@ -184,9 +192,10 @@ pub fn read(
     archive: impl Read + Send,
     spool: &mut dyn Spool,
     platform: &Platform,
+    max: u64,
     progress: &dyn Fn(u64),
 ) -> Result<Vec<ArchivedImage>, Error> {
-    let files = Files::unpack(archive, spool, progress)?;
+    let files = Files::unpack(archive, spool, max, progress)?;
     let content: &dyn Content = spool;
     if files.contains(docker::LIST) {
         docker::images(&files, content)
@@ -210,6 +219,7 @@ impl Files {
     fn unpack(
         archive: impl Read + Send,
         spool: &mut dyn Spool,
+        max: u64,
         progress: &dyn Fn(u64),
     ) -> Result<Self, Error> {
         let plain = Decoder::new(archive).map_err(|source| Error::Compression { source })?;
@@ -220,6 +230,9 @@ impl Files {
         while let Some(entry) = reader.next()? {
             let name = plain_name(&entry.name, "")?;
             match entry.kind {
+                tar::Kind::File if entry.stored > max => {
+                    return Err(Error::TooLarge { entry: name, limit: max });
+                }
                 tar::Kind::File => {
                     let file = keep(&mut reader, &name, spool, &mut |n| {
                         total += n;

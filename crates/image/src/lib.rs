@@ -10,6 +10,7 @@ pub mod compression;
 mod config;
 mod content;
 mod hash;
+mod history;
 mod manifest;
 pub mod media;
 pub mod tar;
@@ -20,5 +21,6 @@ pub use config::{
 };
 pub use content::{Content, ContentError, MAX_DOCUMENT, read_document};
 pub use hash::{Hasher, Hashing, sha256};
+pub use history::{Step, history};
 pub use manifest::{Descriptor, Index, Manifest, ManifestError};
 pub use validate::{ValidateError, validate};

@@ -2,7 +2,7 @@
 
 use crate::index::Index;
 use crate::{Error, Store};
-use sampan_image::{Descriptor, ImageConfig};
+use sampan_image::{Descriptor, ImageConfig, Step};
 use sampan_spec::{Digest, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,18 @@ pub fn list(store: &Store) -> Vec<Image> {
 /// [`Error::NoSuchImage`].
 pub fn get(store: &Store, id: &Digest) -> Result<Image, Error> {
     store.index().image(id).ok_or_else(|| Error::NoSuchImage { typed: id.to_string() })
+}
+
+/// How an image was made, newest step first, with what each step added (`docker history`).
+///
+/// # Errors
+/// [`Error::NoSuchImage`].
+pub fn history(store: &Store, id: &Digest) -> Result<Vec<Step>, Error> {
+    let index = store.index();
+    let entry = index.images.get(id).ok_or_else(|| Error::NoSuchImage { typed: id.to_string() })?;
+    let layers = entry.chains.iter().map(|chain| index.layers.get(chain));
+    let sizes: Vec<u64> = layers.map(|layer| layer.map_or(0, |layer| layer.size)).collect();
+    Ok(sampan_image::history(&entry.config, &sizes))
 }
 
 /// What a user means by `name`, `name:tag`, `name@sha256:...`, `sha256:<id>` or the beginning of an id. A name goes

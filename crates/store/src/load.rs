@@ -18,7 +18,7 @@ use std::io::Read;
 pub struct Options {
     /// Which image of an index to take.
     pub platform: Platform,
-    /// A layer whose files' contents are more than this many bytes is refused.
+    /// A layer that has more than this many bytes, or whose files' contents have, is refused.
     pub max_layer: u64,
 }
 
@@ -67,7 +67,7 @@ pub fn load(
     let folder = commit::blobs(&scratch);
     let mut spool = Files::create(folder.clone()).map_err(|source| Error::Write { path: folder, source })?;
     let read = |bytes| progress(Progress::Read { bytes });
-    let images = archive::read(archive, &mut spool, &options.platform, &read)?;
+    let images = archive::read(archive, &mut spool, &options.platform, options.max_layer, &read)?;
     let pin = Pin::new(store, content(&images));
     let jobs = jobs(store, &spool, &images);
     let tell = |layer: &Digest, done, total| progress(Progress::Layer { layer: layer.clone(), done, total });

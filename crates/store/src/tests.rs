@@ -70,6 +70,8 @@ fn an_image_is_loaded_found_and_still_there_after_a_restart() {
     assert_eq!(store.damaged(), []);
     let image = &images::list(&store)[0];
     assert_eq!((image.size, image.names.len()), (8, 2));
+    let history = images::history(&store, &id).unwrap();
+    assert!(history.is_empty());
     for typed in ["x:1", "y", "y:latest", "docker.io/library/y", id.as_str(), id.hex(), &id.hex()[..3]] {
         assert_eq!(images::resolve(&store, typed).unwrap().record.id, id, "{typed}");
     }
@@ -179,8 +181,12 @@ fn what_cannot_be_loaded_leaves_nothing() {
     let mut changed = good.clone();
     changed[at] ^= 1;
     assert!(load(&store, &changed).is_err());
-    let small = Options { max_layer: 0, ..options() };
-    assert!(load::load(&store, &good[..], &small, &|_| ()).unwrap_err().to_string().contains("larger than"));
+    let bomb = docker_archive(&[gzip(&layer("a", &[0; 100_000]))], &["x"]);
+    for (archive, max_layer) in [(&good, 100), (&bomb, 50_000)] {
+        let small = Options { max_layer, ..options() };
+        let error = load::load(&store, &archive[..], &small, &|_| ()).unwrap_err();
+        assert!(error.to_string().contains("larger than"), "{error}");
+    }
     nothing_left(&store);
 }
 

@@ -50,7 +50,7 @@ impl Walk {
                     opened => open.push(opened?),
                 }
             } else if stat.st_nlink < 2 || self.linked.insert(stat.st_ino) {
-                self.total += u64::try_from(stat.st_size).unwrap_or(0);
+                self.total = self.total.saturating_add(u64::try_from(stat.st_size).unwrap_or(0));
             }
         }
         Ok(())

@@ -83,7 +83,7 @@ impl Archive {
 
 fn read_bytes(bytes: &[u8]) -> Result<Vec<ArchivedImage>, Error> {
     let platform = Platform { os: "linux".into(), architecture: "amd64".into(), variant: None };
-    read(bytes, &mut Memory::default(), &platform, &|_| ())
+    read(bytes, &mut Memory::default(), &platform, 16 << 20, &|_| ())
 }
 
 fn config(layers: &[&[u8]]) -> String {
@@ -183,6 +183,10 @@ fn what_an_archive_may_not_be() {
     let mut large = docker("c.json");
     large.0[2].1 = vec![b' '; 5 << 20];
     assert!(matches!(large.read(), Err(Error::Content(ContentError::TooLarge { .. }))));
+
+    let mut bomb = docker("c.json");
+    bomb.0[0].1 = vec![0; 17 << 20];
+    assert!(matches!(bomb.read(), Err(Error::TooLarge { .. })));
 
     assert!(matches!(Archive::default().read(), Err(Error::NoImage)));
     assert!(matches!(read_bytes(b"no tar at all"), Err(Error::Tar(_))));

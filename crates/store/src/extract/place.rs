@@ -171,7 +171,7 @@ impl Place {
         match entry.kind {
             Kind::File => self.file(path, entry, reader),
             Kind::Symlink => {
-                self.size += entry.link.len() as u64;
+                self.size = self.size.saturating_add(entry.link.len() as u64);
                 let folder = self.tree.folder(parent)?;
                 rustix::fs::symlinkat(&entry.link[..], folder, base)?;
                 Ok(attributes::set(folder, base, entry)?)
@@ -217,7 +217,7 @@ impl Place {
         reader: &mut Reader<R, Recorder>,
     ) -> Result<(), Failure> {
         self.left = self.left.checked_sub(entry.stored).ok_or(Failure::TooLarge)?;
-        self.size += entry.size;
+        self.size = self.size.saturating_add(entry.size);
         let (parent, base) = path.split();
         let folder = self.tree.folder(parent)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
