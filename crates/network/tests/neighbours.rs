@@ -4,10 +4,13 @@ mod common;
 
 use common::{Host, Space, ask, isolated, output, tcp_mapping as mapping};
 use rustix::pipe::pipe;
+use sampan_network::firewall::Obstacle;
 use sampan_network::{BridgeConfig, Firewall, PortMapping, ensure_bridge, firewall, sweep};
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -41,6 +44,42 @@ fn packets_pass_where_iptables_drops_by_policy() {
             assert!(!output("iptables", &["-S"]).contains("0x8000000"));
             sweep(&host.firewall, "sampan0", &BTreeSet::new()).unwrap();
         }
+    });
+}
+
+#[test]
+fn packets_pass_where_firewalld_rejects() {
+    isolated(|| {
+        let table = "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; \
+                     ct status dnat accept; reject with icmpx admin-prohibited; }; }";
+        output("nft", &[table]);
+        let host = Host::new();
+        let container = host.container(2);
+        let outside = common::outside();
+        let listener = outside.run(|| std::net::TcpListener::bind((ANY, 80)).unwrap());
+        let connected = container.space.run(|| std::net::TcpStream::connect((common::MACHINE, 80)).is_ok());
+        assert!(connected, "{}", output("nft", &["list", "ruleset"]));
+        drop(listener);
+    });
+}
+
+#[test]
+fn a_table_that_somebody_owns_is_reported() {
+    isolated(|| {
+        let mut owner =
+            Command::new("nft").arg("-i").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut input = owner.stdin.take().unwrap();
+        let table = "add table inet firewalld { flags owner; }; add chain inet firewalld filter_FORWARD \
+                     { type filter hook forward priority 10; }\n";
+        input.write_all(table.as_bytes()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !output("nft", &["list", "chains"]).contains("filter_FORWARD") {
+            assert!(Instant::now() < deadline);
+        }
+        let host = Host::new();
+        assert_eq!(firewall::ensure(&host.firewall).unwrap(), [Obstacle::Firewalld]);
+        drop(input);
+        owner.wait().unwrap();
     });
 }
 

@@ -5,57 +5,15 @@
 
 mod common;
 
-use common::{Container, Host, Space, ask, isolated, net};
+use common::{Container, HOST, Host, MACHINE, ask, isolated, net, outside, outside_at};
 use sampan_network::{PortMapping, Protocol, firewall};
-use sampan_sys::netlink::{self, Address, Family, Messages, NewVeth, Socket};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-/// The host's address towards the outside, and a machine there.
-const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const MACHINE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
-
 fn tcp(host_ip: Ipv4Addr, host_port: u16, to: &Container, container_port: u16) -> PortMapping {
     PortMapping { proto: Protocol::Tcp, host_ip, host_port, container_ip: to.address, container_port }
-}
-
-/// Connects the calling thread's host with a machine outside, which takes the host for its router.
-fn outside() -> Space {
-    outside_at("out0", net("192.0.2.1/24"), net("192.0.2.9/24"))
-}
-
-fn outside_at(name: &'static str, host: sampan_network::Ipv4Net, machine: sampan_network::Ipv4Net) -> Space {
-    let space = Space::new();
-    let (netns, _) = space.handles();
-    let socket = Socket::open(Family::Route).unwrap();
-    let mut batch = Messages::new();
-    let [_, _, _, last] = machine.address().octets();
-    let veth =
-        NewVeth { name, master: 0, peer: "eth0", peer_mac: [2, 0, 0, 0, 0, last], netns: netns.as_fd() };
-    netlink::add_veth(&mut batch, &veth);
-    socket.execute_all(&batch).unwrap();
-    address(name, host, None);
-    space.run(move || {
-        address("eth0", machine, Some(host.address()));
-        common::await_carrier("eth0");
-    });
-    common::await_carrier(name);
-    space
-}
-
-fn address(link: &str, net: sampan_network::Ipv4Net, router: Option<Ipv4Addr>) {
-    let socket = Socket::open(Family::Route).unwrap();
-    let index = netlink::link(&socket, link).unwrap().unwrap().index;
-    let mut batch = Messages::new();
-    netlink::add_address(&mut batch, &Address { link: index, address: net.address(), prefix: net.prefix() });
-    netlink::set_up(&mut batch, link, None);
-    if let Some(router) = router {
-        netlink::add_default_route(&mut batch, index, router);
-    }
-    socket.execute_all(&batch).unwrap();
 }
 
 #[test]

@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 const COMMENT: &str = "sampan";
 /// The chain that dockerd asks users to put their rules in, before its own.
 const DOCKER_USER: &str = "DOCKER-USER";
+/// The table of firewalld.
+const FIREWALLD: &str = "firewalld";
 const IP_FORWARD: &str = "ipv4/ip_forward";
 
 /// Something of another owner that stops our packets and that cannot be opened from here.
@@ -104,18 +106,14 @@ pub(super) fn refresh_neighbours(
     batch.commit(socket).map_err(|source| Error::SetUpFirewall { table: firewall.table.clone(), source })
 }
 
-/// Puts our one rule into every chain of others that drops forwarded packets by policy, if it is not there yet.
+/// Puts our one rule into every chain of others that drops forwarded packets by policy, if it is not there yet; and into
+/// firewalld's, which rejects them by its last rule.
 pub(super) fn open_paths(socket: &Socket) -> Result<Vec<Obstacle>, Error> {
-    let tables = nft::tables(socket).map_err(|source| Error::Watch { source })?;
     let mut obstacles = Vec::new();
-    for chain in foreign_chains(socket)?.iter().filter(|chain| chain.drops && chain.table != "firewalld") {
+    for chain in foreign_chains(socket)?.iter().filter(|chain| chain.drops || chain.table == FIREWALLD) {
         if let Err(error) = open_path(socket, chain) {
-            let errno = error.errno().map_or(0, rustix::io::Errno::raw_os_error);
-            obstacles.push(Obstacle::Chain { table: chain.table.clone(), chain: chain.name.clone(), errno });
+            obstacles.push(obstacle(chain, &error));
         }
-    }
-    if tables.iter().any(|t| t.name == "firewalld") {
-        obstacles.push(Obstacle::Firewalld);
     }
     if std::fs::read_to_string("/proc/thread-self/net/ip_tables_names")
         .is_ok_and(|names| names.lines().any(|n| n == "filter"))
@@ -123,6 +121,14 @@ pub(super) fn open_paths(socket: &Socket) -> Result<Vec<Obstacle>, Error> {
         obstacles.push(Obstacle::LegacyIptables);
     }
     Ok(obstacles)
+}
+
+fn obstacle(chain: &BaseChain, error: &netlink::Error) -> Obstacle {
+    if chain.table == FIREWALLD {
+        return Obstacle::Firewalld;
+    }
+    let errno = error.errno().map_or(0, rustix::io::Errno::raw_os_error);
+    Obstacle::Chain { table: chain.table.clone(), chain: chain.name.clone(), errno }
 }
 
 /// Takes our rule out of others' tables, if none of our own is left that needs it.

@@ -8,7 +8,7 @@ use sampan_network::{
     firewall,
 };
 use sampan_spec::ContainerId;
-use sampan_sys::netlink::{self, Family, Messages, Socket};
+use sampan_sys::netlink::{self, Address, Family, Messages, NewVeth, Socket};
 use sampan_sys::process::{Namespaces, unshare};
 use std::any::Any;
 use std::io::{Read, Write};
@@ -18,6 +18,10 @@ use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
+
+/// The host's address towards the outside, and a machine there.
+pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const MACHINE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -168,6 +172,42 @@ impl Container {
             }
         });
     }
+}
+
+/// Connects the calling thread's host with a machine outside, which takes the host for its router.
+pub(crate) fn outside() -> Space {
+    outside_at("out0", net("192.0.2.1/24"), net("192.0.2.9/24"))
+}
+
+pub(crate) fn outside_at(name: &'static str, host: Ipv4Net, machine: Ipv4Net) -> Space {
+    let space = Space::new();
+    let (netns, _) = space.handles();
+    let socket = Socket::open(Family::Route).unwrap();
+    let mut batch = Messages::new();
+    let [_, _, _, last] = machine.address().octets();
+    let veth =
+        NewVeth { name, master: 0, peer: "eth0", peer_mac: [2, 0, 0, 0, 0, last], netns: netns.as_fd() };
+    netlink::add_veth(&mut batch, &veth);
+    socket.execute_all(&batch).unwrap();
+    address(name, host, None);
+    space.run(move || {
+        address("eth0", machine, Some(host.address()));
+        await_carrier("eth0");
+    });
+    await_carrier(name);
+    space
+}
+
+fn address(link: &str, net: Ipv4Net, router: Option<Ipv4Addr>) {
+    let socket = Socket::open(Family::Route).unwrap();
+    let index = netlink::link(&socket, link).unwrap().unwrap().index;
+    let mut batch = Messages::new();
+    netlink::add_address(&mut batch, &Address { link: index, address: net.address(), prefix: net.prefix() });
+    netlink::set_up(&mut batch, link, None);
+    if let Some(router) = router {
+        netlink::add_default_route(&mut batch, index, router);
+    }
+    socket.execute_all(&batch).unwrap();
 }
 
 /// Waits until a link of the calling thread's name space carries packets.
