@@ -46,7 +46,7 @@ pub(crate) fn init(plan: &Plan, launch: &Launch<'_>, place: &Place<'_>, ends: &E
         Ok(proc) => proc,
         Err(failure) => return report(ends.socket, failure),
     };
-    let standard = match build(plan, launch, place.cgroup, ends.socket) {
+    let standard = match build(plan, launch, place.cgroup, ends) {
         Ok(standard) => standard,
         Err(failure) => return report(ends.socket, failure),
     };
@@ -108,13 +108,8 @@ fn netlink_socket() -> Result<OwnedFd, Failure> {
 }
 
 /// Step 5.
-fn build(
-    plan: &Plan,
-    launch: &Launch<'_>,
-    cgroup: &Cgroup,
-    socket: BorrowedFd<'_>,
-) -> Result<Standard, Failure> {
-    let (root, binds) = receive_mounts(plan, socket)?;
+fn build(plan: &Plan, launch: &Launch<'_>, cgroup: &Cgroup, ends: &Ends<'_>) -> Result<Standard, Failure> {
+    let (root, binds) = receive_mounts(plan, ends.socket)?;
     rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .or_fail(stage::ROOTFS, || "make / a slave mount")?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
@@ -127,6 +122,9 @@ fn build(
     pivot(&root)?;
     names(plan)?;
     make_cwd(plan)?;
+    if ends.gate.is_some() {
+        look_for_program(plan)?;
+    }
     let standard = standard_streams(plan, launch)?;
     let none = Attributes::empty();
     if plan.propagation != Propagation::Private {
@@ -138,7 +136,7 @@ fn build(
             .or_fail(stage::ROOTFS, || "make the rootfs read-only")?;
     }
     let fds: Vec<BorrowedFd<'_>> = standard.master.iter().map(AsFd::as_fd).collect();
-    wire::send(socket, &Message::Mounted, &fds)?;
+    wire::send(ends.socket, &Message::Mounted, &fds)?;
     Ok(Standard { master: None, ..standard })
 }
 
@@ -186,6 +184,16 @@ fn make_cwd(plan: &Plan) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(cwd);
     made.or_fail(stage::CWD, || format!("mkdir {}", cwd.display()))
+}
+
+/// Callers of `create` expect to hear there already that there is no such program.
+fn look_for_program(plan: &Plan) -> Result<(), Failure> {
+    let Some(name) = plan.process.args.first() else { return Ok(()) };
+    // A directory that only the user may enter is left to the last step.
+    match rustix::process::chdir(&plan.process.cwd) {
+        Ok(()) => program::find(name, &plan.process.env).map(drop),
+        Err(_) => Ok(()),
+    }
 }
 
 fn standard_streams(plan: &Plan, launch: &Launch<'_>) -> Result<Standard, Failure> {
