@@ -24,8 +24,8 @@ use std::os::fd::OwnedFd;
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 
 /// At most so many sockets are held, so that a published range of thousands of ports does not use up the daemon's
-/// descriptors. Ports beyond are only tested.
-const HELD_MAX: usize = 4096;
+/// descriptors, of which the usual limit is 1024. Ports beyond are only tested.
+const HELD_MAX: usize = 512;
 
 /// The transport of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

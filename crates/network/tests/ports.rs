@@ -4,7 +4,7 @@ mod common;
 
 use common::{id, isolated, tcp_mapping as mapping};
 use sampan_network::{Error, PortRequest, Ports, Protocol};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
@@ -87,5 +87,45 @@ fn a_found_container_keeps_a_port_that_was_bound_meanwhile() {
         let error = ports.reserve(&id(3), mappings[0].container_ip, &[request]).unwrap_err();
         assert!(matches!(error, Error::PortAllocated { .. }), "{error}");
         drop(listener);
+    });
+}
+
+#[test]
+fn datagram_ports_are_apart_from_those_of_streams() {
+    isolated(|| {
+        let mut ports = Ports::new();
+        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
+        let request =
+            |proto| PortRequest { proto, host_ip: ANY, host_ports: Some(53..=53), container_port: 53 };
+        let both = [request(Protocol::Tcp), request(Protocol::Udp)];
+        assert_eq!(ports.reserve(&id(2), container_ip, &both).unwrap().len(), 2);
+        assert!(UdpSocket::bind((ANY, 53)).is_err(), "held");
+        ports.release(&id(2));
+        let program = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).unwrap();
+        let error = ports.reserve(&id(2), container_ip, &both).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "failed to bind host port for 0.0.0.0:53:172.18.0.2:53/udp: address already in use"
+        );
+        TcpListener::bind((ANY, 53)).expect("all or none");
+        drop(program);
+    });
+}
+
+#[test]
+fn more_ports_than_descriptors_can_be_taken() {
+    isolated(|| {
+        let mut ports = Ports::new();
+        let container_ip = Ipv4Addr::new(172, 18, 0, 2);
+        let request = |port| PortRequest {
+            proto: Protocol::Tcp,
+            host_ip: ANY,
+            host_ports: Some(port..=port),
+            container_port: port,
+        };
+        let requests: Vec<_> = (20_000..23_000).map(request).collect();
+        assert_eq!(ports.reserve(&id(2), container_ip, &requests).unwrap().len(), 3000);
+        let error = ports.reserve(&id(3), container_ip, &requests[2999..]).unwrap_err();
+        assert!(matches!(error, Error::PortAllocated { .. }), "{error}");
     });
 }
