@@ -6,7 +6,7 @@
 
 use sampan_testkit::{Cli, Daemon, Output, Session, eventually, programs};
 
-const CREATE: [&str; 3] = ["create.name", "create.home", "create.record"];
+const CREATE: [&str; 4] = ["create.name", "create.home", "create.user", "create.record"];
 const START: [&str; 7] = [
     "monitor.bundle",
     "monitor.launch",

@@ -92,6 +92,7 @@ fn lives() -> Vec<Act> {
         same("logs -t c1"),
         act("logs --tail 0 c1", 0, ""),
         act("logs --since 2000-01-01T00:00:00Z --until 2001-01-01T00:00:00Z c1", 0, ""),
+        same("inspect c1"),
         same("ps -a"),
         act("wait c1", 0, "4"),
         act("start c1", 0, "c1"),

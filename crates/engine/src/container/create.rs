@@ -4,7 +4,7 @@ use super::{Config, Container, Driver, capability, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::paths::ContainerPaths;
-use crate::steps::{Doing, Step, run, step};
+use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
 use sampan_spec::journal::Summary;
 use sampan_spec::{ContainerId, Signal, Timestamp};
@@ -35,6 +35,7 @@ struct Create {
 const CREATE: &[Step<Create>] = &[
     step("name", take_name, free_name),
     step("home", make_home, remove_home),
+    step("user", find_user, nothing),
     step("record", write_record, remove_home),
 ];
 
@@ -195,6 +196,18 @@ fn make_home(create: &mut Create) -> Doing<'_, Result<()>> {
             sampan_store::rw::create(&paths.home).map_err(Error::Store)
         })
         .await
+    })
+}
+
+/// A user that the image does not know is refused here: by the start, clients wait already.
+fn find_user(create: &mut Create) -> Doing<'_, Result<()>> {
+    Box::pin(async {
+        let typed = &create.container.config.user;
+        if typed.is_empty() || typed.parse::<u32>().is_ok() {
+            return Ok(());
+        }
+        let root = super::bundle::rootfs(&create.engine, &create.container).await?;
+        super::bundle::resolve_user(&root, typed).await.map(drop)
     })
 }
 

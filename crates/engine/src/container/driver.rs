@@ -15,11 +15,14 @@ use sampan_spec::journal::{Entry, Event, Summary};
 use sampan_spec::monitor::Request;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How many requests may queue before a caller waits.
 const QUEUE: usize = 16;
+/// How long a monitor may take to say what it knows before the answer does without.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a verb asks of a container's task.
 pub(crate) enum Command {
@@ -27,6 +30,8 @@ pub(crate) enum Command {
     Monitor(oneshot::Sender<Result<Connection>>),
     /// A connection to the monitor of a container that runs; `None` if it does not.
     Running(oneshot::Sender<Option<Connection>>),
+    /// Have the published snapshot say all that the monitor knows by now.
+    CatchUp(oneshot::Sender<()>),
     /// Let it run.
     Start(oneshot::Sender<Result<()>>),
     /// Take it away. It does not run, or is killed first.
@@ -58,6 +63,15 @@ impl Handle {
     /// Waits until the published snapshot is as wanted, or the container is gone.
     pub(crate) async fn wait_until(&self, wanted: impl FnMut(&Snapshot) -> bool) -> bool {
         self.state.clone().wait_for(wanted).await.is_ok()
+    }
+
+    /// What is so now, also for a client that has just heard of an end from the monitor itself. A monitor that does not answer
+    /// delays this by a moment only.
+    pub(crate) async fn current(&self) -> Snapshot {
+        if self.snapshot().state.phase.is_active() {
+            let _what_is_known_must_do = tokio::time::timeout(PATIENCE, self.ask(Command::CatchUp)).await;
+        }
+        self.snapshot()
     }
 
     /// Sends a request and waits for what comes of it.
@@ -142,7 +156,12 @@ impl Driver {
     }
 
     async fn obey(&mut self, command: Command) {
+        // To execute something the monitor is asked anyway.
+        if !matches!(command, Command::Running(_)) {
+            self.catch_up().await;
+        }
         match command {
+            Command::CatchUp(reply) => answer(reply, ()),
             Command::Monitor(reply) => answer(reply, self.monitor().await),
             Command::Running(reply) => {
                 let connection = self.monitor.as_ref().filter(|_| self.phase().is_active());
@@ -156,6 +175,18 @@ impl Driver {
                 let result = remove::by_user(self, force, &name).await;
                 answer(done, result);
             }
+        }
+    }
+
+    /// Takes in all that the monitor knows by now: whoever asks may have heard of it before us.
+    async fn catch_up(&mut self) {
+        let Some(monitor) = self.monitor.as_ref().filter(|_| self.phase().is_active()) else { return };
+        let Ok(Ok(known)) = tokio::time::timeout(PATIENCE, monitor.connection.hello()).await else { return };
+        while self.summary.seq < known.seq
+            && let Some(monitor) = &mut self.monitor
+            && let Some(entry) = monitor.entries.recv().await
+        {
+            self.take_in(&entry).await;
         }
     }
 

@@ -163,7 +163,12 @@ pub async fn exec_start(engine: &Engine, id: &str, start: ExecStart) -> Result<E
 /// # Errors
 /// When there is none, or it ended so long ago that it is forgotten.
 pub async fn exec_inspect(engine: &Engine, id: &str) -> Result<ExecSnapshot> {
-    let (handle, id, exec) = find(engine, id)?;
+    let (handle, id, mut exec) = find(engine, id)?;
+    if exec.ended.is_none()
+        && let Some(now) = handle.current().await.state.summary.execs.get(&id)
+    {
+        exec = now.clone();
+    }
     Ok(ExecSnapshot { id, container: handle.id().clone(), exec })
 }
 

@@ -1,4 +1,4 @@
-//! `inspect` and `ls`: what is so. They read published snapshots and wait for nobody.
+//! `inspect` and `ls`: what is so. They read published snapshots; only `inspect` first has its container catch up.
 
 use super::Snapshot;
 use crate::Result;
@@ -9,7 +9,7 @@ use crate::engine::Engine;
 /// # Errors
 /// When there is none.
 pub async fn inspect(engine: &Engine, name: &str) -> Result<Snapshot> {
-    Ok(engine.containers().resolve(name)?.snapshot())
+    Ok(engine.containers().resolve(name)?.current().await)
 }
 
 /// All containers, the newest first.

@@ -87,7 +87,8 @@ impl Connection {
         &self.id
     }
 
-    async fn hello(&self) -> Result<Summary, CallError> {
+    /// What the monitor knows of its container by now.
+    pub(crate) async fn hello(&self) -> Result<Summary, CallError> {
         match self.call(Request::Hello { version: VERSION }).await? {
             Answer::Hello { version: VERSION, summary, .. } => Ok(*summary),
             answer => Err(unexpected(&answer)),
