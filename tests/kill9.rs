@@ -10,6 +10,8 @@ use std::net::TcpStream;
 const KILLS: usize = 10;
 /// What is sent in each direction, before and after each kill.
 const PIECE: usize = 200_000;
+/// A monitor's sockets without its clients': the one it listens on, and the daemon's connection.
+const OWN_SOCKETS: usize = 2;
 
 /// Bytes that differ from piece to piece, so that a lost or doubled one shows.
 fn piece(number: usize) -> Vec<u8> {
@@ -57,10 +59,10 @@ fn busy_clients_do_not_notice_ten_kills() {
     let bind = format!("{scratch}:/scratch");
     let counting = "i=0; while read x && test $x = more; do i=$((i+1)); echo line $i; done; exit 5";
     daemon.sampan(&[
-        "run", "-d", "--name", "busy", "-p", "18080:80", "-v", &bind, "bb", "nc", "-lk", "-p", "80", "-e",
+        "run", "-d", "--name", "busy", "-p", "18080:80", "-v", &bind, "bb", "nc", "-ll", "-p", "80", "-e",
         "cat",
     ]);
-    daemon.sampan(&["run", "-d", "-i", "--name", "counter", "bb", "sh", "-c", counting]);
+    let counter = daemon.sampan(&["run", "-d", "-i", "--name", "counter", "bb", "sh", "-c", counting]);
     let mut echoes: Vec<Echo> = [Cli::Sampan, Cli::Docker]
         .into_iter()
         .flat_map(|cli| {
@@ -76,6 +78,7 @@ fn busy_clients_do_not_notice_ten_kills() {
         [Cli::Sampan, Cli::Docker].map(|cli| Session::start(daemon.client(cli, &["logs", "-f", "counter"])));
     let mut attached = Session::start(daemon.client(Cli::Sampan, &["attach", "counter"]));
     let mut port = connect(&daemon);
+    eventually("all clients were handed over", || daemon.sockets_of(&counter) == OWN_SOCKETS + 5);
 
     for kill in 0..KILLS {
         echoes.iter_mut().for_each(|echo| echo.round(2 * kill));
@@ -113,7 +116,7 @@ fn what_ended_without_a_daemon_is_known() {
     let kept = run(&["--name", "kept"]);
     let removed = run(&["--name", "removed", "--rm"]);
     let waiting = Session::start(daemon.client(Cli::Docker, &["wait", "removed"]));
-    eventually("the client waits", || daemon.log().contains("wait"));
+    eventually("the client waits", || daemon.sockets_of(&removed) == OWN_SOCKETS + 1);
     daemon.kill9();
     fs::write(daemon.scratch().join("go"), "").unwrap();
     let journal = daemon.data_root().join("containers").join(&kept).join("journal");
@@ -131,7 +134,12 @@ fn what_ended_without_a_daemon_is_known() {
 }
 
 fn connect(daemon: &Daemon) -> TcpStream {
-    daemon.network().inside(|| TcpStream::connect(("10.213.0.1", 18080)).unwrap())
+    let mut stream = None;
+    eventually("the published port answers", || {
+        stream = daemon.network().inside(|| TcpStream::connect(("10.213.0.1", 18080)).ok());
+        stream.is_some()
+    });
+    stream.unwrap()
 }
 
 fn talk(stream: &mut TcpStream, number: usize) {

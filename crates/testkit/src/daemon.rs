@@ -125,6 +125,16 @@ impl Daemon {
         self.folder.path()
     }
 
+    /// How many sockets a container's monitor has: its own, the daemon's, and one for each client that was handed over.
+    pub fn sockets_of(&self, id: &str) -> usize {
+        let monitors = pids_mentioning(&self.exec_root().join("containers").join(id));
+        let descriptors = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let targets =
+            monitors.iter().flat_map(|(pid, _)| descriptors(*pid)).map(|fd| fs::read_link(fd.path()));
+        let sockets = targets.flatten().filter(|target| target.to_string_lossy().starts_with("socket:"));
+        sockets.collect::<BTreeSet<_>>().len()
+    }
+
     /// What it has written to its standard error.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

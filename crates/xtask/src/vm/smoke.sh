@@ -59,7 +59,7 @@ equal "out of memory" 137 "$(sampan run --rm -m 16m bb sh -c 'x=0123456789abcdef
 equal "no devices" 1 "$(sampan run --rm bb sh -c 'cat /dev/vda' 2>/dev/null; echo $?)"
 
 echo "== a service"
-check "run -d" sampan run -d --name web -p 8080:80 bb nc -lk -p 80 -e echo from inside
+check "run -d" sampan run -d --name web -p 8080:80 bb nc -ll -p 80 -e echo from inside
 equal "exec" "root" "$(sampan exec web id -un)"
 # Another machine, as far as the network can tell.
 ip netns add outside
