@@ -15,14 +15,15 @@ const OWN_SOCKETS: usize = 2;
 
 /// Bytes that differ from piece to piece, so that a lost or doubled one shows.
 fn piece(number: usize) -> Vec<u8> {
-    let seed = number as u64 * 0x9e37_79b9_7f4a_7c15 + 1;
-    let next = |x: &mut u64| {
-        *x ^= *x << 13;
-        *x ^= *x >> 7;
-        *x ^= *x << 17;
-        Some(*x)
+    let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // Marsaglia's xorshift.
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        Some(state)
     };
-    std::iter::successors(Some(seed), |x| next(&mut { *x })).flat_map(u64::to_le_bytes).take(PIECE).collect()
+    std::iter::from_fn(next).flat_map(u64::to_le_bytes).take(PIECE).collect()
 }
 
 /// A client whose container sends back what it gets.
@@ -78,7 +79,8 @@ fn busy_clients_do_not_notice_ten_kills() {
         [Cli::Sampan, Cli::Docker].map(|cli| Session::start(daemon.client(cli, &["logs", "-f", "counter"])));
     let mut attached = Session::start(daemon.client(Cli::Sampan, &["attach", "counter"]));
     let mut port = connect(&daemon);
-    eventually("all clients were handed over", || daemon.sockets_of(&counter) == OWN_SOCKETS + 5);
+    // `attach` waits on a connection of its own.
+    eventually("all clients were handed over", || daemon.sockets_of(&counter) == OWN_SOCKETS + 6);
 
     for kill in 0..KILLS {
         echoes.iter_mut().for_each(|echo| echo.round(2 * kill));
