@@ -232,7 +232,8 @@ impl ContainerFlags {
             if text.contains(':') {
                 return Err(Error::Invalid(format!("invalid port format for --expose: {text}")));
             }
-            exposed.extend(ports::mappings(text)?.into_iter().map(|mapping| (mapping.container, Empty {})));
+            let mappings = ports::mappings(text).map_err(|_| bad_expose(text))?;
+            exposed.extend(mappings.into_iter().map(|mapping| (mapping.container, Empty {})));
         }
         for text in &self.publish {
             for mapping in ports::mappings(text)? {
@@ -248,6 +249,17 @@ impl ContainerFlags {
 
 fn some(list: &[String]) -> Option<Vec<String>> {
     (!list.is_empty()).then(|| list.to_vec())
+}
+
+fn bad_expose(text: &str) -> Error {
+    let port = text.split('/').next().unwrap_or_default();
+    let is_wrong = |part: &&str| part.parse::<u16>().is_err();
+    let number = port.split('-').find(is_wrong).unwrap_or(port);
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let why = if digits { "value out of range" } else { "invalid syntax" };
+    Error::Invalid(format!(
+        "invalid range format for --expose: {text}, error: strconv.ParseUint: parsing {number:?}: {why}"
+    ))
 }
 
 /// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`; the daemon knows the names.
@@ -310,6 +322,20 @@ mod tests {
         assert_eq!(parse("--entrypoint= x").unwrap().config.entrypoint, Some(vec![String::new()]));
         assert_eq!(parse("x").unwrap().config.entrypoint, None);
         assert_eq!(parse("x a -b").unwrap().config.cmd, Some(vec!["a".into(), "-b".into()]));
+    }
+
+    #[test]
+    fn exposing() {
+        let ports = parse("--expose 80-81 --expose 90/udp x").unwrap().config.exposed_ports.unwrap();
+        assert_eq!(ports.keys().collect::<Vec<_>>(), ["80/tcp", "81/tcp", "90/udp"]);
+        let bad =
+            |text| format!("invalid range format for --expose: {text}, error: strconv.ParseUint: parsing ");
+        assert_eq!(parse("--expose x i").unwrap_err(), bad("x") + "\"x\": invalid syntax");
+        assert_eq!(
+            parse("--expose 1-70000 i").unwrap_err(),
+            bad("1-70000") + "\"70000\": value out of range"
+        );
+        assert_eq!(parse("--expose 1:2 i").unwrap_err(), "invalid port format for --expose: 1:2");
     }
 
     #[test]

@@ -57,6 +57,12 @@ fn server_text(info: &body::Info) -> String {
     line("Logging Driver", &info.logging_driver);
     line("Cgroup Driver", &info.cgroup_driver);
     line("Cgroup Version", &info.cgroup_version);
+    line("Plugins", "");
+    line(" Volume", &info.plugins.volume.join(" "));
+    line(" Network", &info.plugins.network.join(" "));
+    line(" Log", &info.plugins.log.join(" "));
+    line("Runtimes", &info.runtimes.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
+    line("Default Runtime", &info.default_runtime);
     line("Security Options", "");
     info.security_options
         .iter()
@@ -76,8 +82,9 @@ fn server_text(info: &body::Info) -> String {
     line("Live Restore Enabled", &info.live_restore_enabled.to_string());
     info.warnings.iter().flatten().for_each(|warning| _ = writeln!(text, "{warning}"));
     // A name without a value is a heading, or an option that says all.
+    let options = ["seccomp", "apparmor", "selinux", "cgroupns", "rootless", "no-new-privileges"];
     let tidy = |line: &str| match line.strip_suffix(": ") {
-        Some(option) if option.starts_with("  ") => format!("{option}\n"),
+        Some(option) if options.contains(&option.trim()) => format!("{option}\n"),
         Some(heading) => format!("{heading}:\n"),
         None => format!("{line}\n"),
     };

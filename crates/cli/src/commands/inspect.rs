@@ -122,7 +122,10 @@ impl Request<'_> {
             None => print::line(&Json::Array(documents).indented()),
             Some(format) => {
                 for document in &documents {
-                    print::line(&format.apply(document)?);
+                    // Docker's line is there even if nothing stands in it.
+                    let text = format.apply(document);
+                    print::line(text.as_deref().unwrap_or_default());
+                    text?;
                 }
             }
         }

@@ -56,9 +56,10 @@ impl Verb for Ps {
         let limit = u64::try_from(last).ok().filter(|limit| *limit > 0);
         let client = context.client()?;
         let all = self.all || limit.is_some();
-        let containers =
-            context.block_on(async { Ok(client.container_list(all, limit, self.size, &filters).await?) })?;
         let format = self.format.as_deref().unwrap_or_default();
+        let size = self.size || format.contains(".Size");
+        let containers =
+            context.block_on(async { Ok(client.container_list(all, limit, size, &filters).await?) })?;
         if self.quiet && format.is_empty() {
             let id =
                 |c: &ContainerSummary| if self.no_trunc { c.id.clone() } else { short_id(&c.id).to_owned() };

@@ -67,15 +67,16 @@ impl Run {
         let id = create(client, &self.container, &request).await.map_err(|error| error.of_run("run"))?;
         let attached = config.attach_stdin || config.attach_stdout || config.attach_stderr;
         if !attached {
-            client.container_start(&id).await.map_err(|error| Error::from(error).of_run("run"))?;
             print::line(&id);
+            client.container_start(&id).await.map_err(|error| Error::from(error).of_run("run"))?;
             return Ok(0);
         }
         let signals = if self.sig_proxy { Some(signals::all()?) } else { None };
         let condition = if self.container.rm { "removed" } else { "next-exit" };
         let (stream, status) =
             tokio::join!(self.attach(client, &id, config), client.container_wait(&id, Some(condition)));
-        let (stream, status) = (stream?, status?);
+        let (stream, status) =
+            (stream.map_err(|e| e.of_run("run"))?, status.map_err(|e| Error::from(e).of_run("run"))?);
         let target = Target::Container(id.clone());
         let session = Session::begin(client, target, stream, self.options(config), signals)?;
         if let Err(error) = client.container_start(&id).await {
