@@ -2,7 +2,7 @@
 
 use crate::client::{Attached, Client, Follower, Role};
 use crate::detach::DetachKeys;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, State};
 use crate::streams::{Key, MAIN};
 use sampan_spec::ClientId;
 use sampan_spec::bundle::Stdin;
@@ -32,12 +32,14 @@ impl Monitor {
         if !matches!(&client.role, Role::Streams(attached) if attached.stdin) {
             client.early.clear();
         }
-        self.life.met_client = true;
         let id = self.next_number();
         self.clients.insert(id, client);
     }
 
     pub(crate) fn attach(&mut self, handed: Handed, attach: Attach) -> Result<Answer, Refusal> {
+        if attach.follow && matches!(self.state, State::Ended) {
+            return Err(Refusal::NotRunning);
+        }
         let wants = |stream| attach.streams.contains(&stream);
         let query = LogQuery {
             stdout: wants(Stream::Stdout),

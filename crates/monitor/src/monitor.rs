@@ -27,7 +27,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a monitor that nobody has started waits for somebody to ask it for something.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A monitor cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,6 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) met_daemon: bool,
-    pub(crate) met_client: bool,
     pub(crate) abandoned: bool,
     pub(crate) removed: bool,
     quit: bool,
@@ -159,7 +158,6 @@ impl Monitor {
             buffer: vec![0; BLOCK],
             life: Life {
                 met_daemon: false,
-                met_client: false,
                 abandoned: false,
                 removed: false,
                 quit: false,
@@ -235,7 +233,9 @@ impl Monitor {
     /// When to look without an event.
     fn deadline(&self) -> Option<Instant> {
         let restart = if let State::Restarting { due, .. } = self.state { Some(due) } else { None };
-        let patience = matches!(self.state, State::Created).then_some(self.life.last_event + PATIENCE);
+        // Once it is over it stays over: without an event it decides nothing any more.
+        let patience = Some(self.life.last_event + PATIENCE)
+            .filter(|at| matches!(self.state, State::Created) && *at > Instant::now());
         [self.stopping.kill_at, self.memory.look_at, restart, patience]
             .into_iter()
             .flatten()
@@ -354,7 +354,8 @@ impl Monitor {
         self.state = State::Ended;
         self.life.quit = true;
         self.record.close();
-        self.answer_waiters(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
+        // There will be no end that they could be told of.
+        self.end_clients(|client| matches!(client.role, Role::Wait(WaitCondition::NextExit)));
         self.end_streams_of(crate::streams::MAIN);
         Ok(Some(Answer::Done))
     }
@@ -369,7 +370,7 @@ impl Monitor {
             State::Created if life.abandoned => alone,
             State::Created => {
                 let waited = life.last_event.elapsed() >= PATIENCE;
-                alone && ((no_daemon && life.met_daemon) || (waited && (life.met_client || no_daemon)))
+                alone && (waited || (no_daemon && life.met_daemon))
             }
             State::Ended if life.quit || life.removed => {
                 // Nobody is left who could tell of a removal.

@@ -148,7 +148,7 @@ impl Process {
 
     /// When to look at the streams again without an event.
     pub(crate) fn look_again(&self) -> Option<Instant> {
-        self.unopened.filter(|_| self.streams.stdout.is_some())
+        self.unopened.filter(|at| self.streams.stdout.is_some() && *at > Instant::now())
     }
 
     /// Reads from a stream; at its end closes it.

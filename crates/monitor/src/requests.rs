@@ -171,11 +171,13 @@ impl Monitor {
 
     fn resize(&mut self, exec: Option<ExecId>, rows: u16, columns: u16) -> Result<Answer, Refusal> {
         let key = match &exec {
-            None if matches!(self.state, State::Created) => {
+            None => {
                 self.size = Some((rows, columns));
-                return Ok(Answer::Done);
+                if matches!(self.state, State::Created | State::Prepared(_) | State::Restarting { .. }) {
+                    return Ok(Answer::Done);
+                }
+                MAIN
             }
-            None => MAIN,
             Some(exec) => self.exec_key(exec)?,
         };
         let process = self.processes.get(&key).ok_or(Refusal::NotRunning)?;

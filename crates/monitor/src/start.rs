@@ -123,7 +123,12 @@ impl Monitor {
         if self.memory.events.is_none() {
             self.memory = Memory::watch(&sandbox.cgroup);
         }
-        self.processes.insert(MAIN, Process::new(pid, pidfd, streams));
+        let process = Process::new(pid, pidfd, streams);
+        if let Some((rows, columns)) = self.size {
+            // The size may have been set after the terminal was made; without one nothing happens.
+            let _ = process.resize(rows, columns);
+        }
+        self.processes.insert(MAIN, process);
         self.state = State::Running { sandbox, root, since: Instant::now(), paused: false, ended: None };
         self.report(Event::Started { pid, boot_id: self.boot_id.clone() });
         Ok(pid)
@@ -150,6 +155,7 @@ impl Monitor {
                 if let Ok(waiting) = waiting {
                     waiting.prepared.abandon();
                 }
+                self.life.abandoned = self.clients.is_empty();
             }
             State::Created => self.life.abandoned = true,
             other => self.state = other,

@@ -1,7 +1,7 @@
 //! Clients that wait for the container's end (Engine API, "Wait for a container").
 
 use crate::client::{Client, Role};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, State};
 use sampan_spec::journal::Summary;
 use sampan_spec::monitor::WaitCondition;
 use sampan_spec::stream::Stream;
@@ -39,7 +39,8 @@ impl Monitor {
     pub(crate) fn is_met(&self, condition: WaitCondition) -> bool {
         match condition {
             WaitCondition::NotRunning => !self.is_active(),
-            WaitCondition::NextExit => false,
+            // One that comes just after an end, and there is no other with this monitor, has met it.
+            WaitCondition::NextExit => matches!(self.state, State::Ended),
             WaitCondition::Removed => self.life.removed,
         }
     }

@@ -17,21 +17,33 @@ pub struct Line<'a> {
     pub text: Cow<'a, str>,
 }
 
-#[derive(Deserialize)]
-struct Raw<'a> {
-    #[serde(borrow, default)]
-    log: Cow<'a, str>,
-    stream: Stream,
-    time: Timestamp,
+/// All of a line but the text, which is looked at only where it is wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head {
+    pub(super) stream: Stream,
+    pub(super) time: Timestamp,
 }
 
-impl<'a> Line<'a> {
+#[derive(Deserialize)]
+struct Text<'a> {
+    #[serde(borrow, default)]
+    log: Cow<'a, str>,
+}
+
+impl Head {
     /// Reads a line of the file; `None` if it is damaged.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let raw: Raw<'a> = serde_json::from_slice(line).ok()?;
-        Some(Self { time: raw.time, stream: raw.stream, text: raw.log })
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
     }
 
+    /// The line that this is of. A text that is no string is none.
+    pub(super) fn with_text(self, line: &[u8]) -> Line<'_> {
+        let text = serde_json::from_slice::<Text<'_>>(line).map(|text| text.log).unwrap_or_default();
+        Line { time: self.time, stream: self.stream, text }
+    }
+}
+
+impl Line<'_> {
     /// Appends it as a client sees it, after its time if asked for: with all nine digits, so that columns line up.
     pub fn render(&self, timestamps: bool, out: &mut Vec<u8>) {
         if timestamps {
@@ -121,7 +133,7 @@ mod tests {
     fn a_client_sees_the_time_with_all_digits() {
         let line = br#"{"log":"a\n","stream":"stderr","time":"2025-01-02T03:04:05.1Z"}"#;
         let mut out = Vec::new();
-        Line::parse(line).unwrap().render(true, &mut out);
+        Head::parse(line).unwrap().with_text(line).render(true, &mut out);
         assert_eq!(out, b"2025-01-02T03:04:05.100000000Z a\n");
     }
 }

@@ -1,6 +1,6 @@
 //! Reading, over all the files there are, and on as they grow and are rotated.
 
-use super::line::Line;
+use super::line::{Head, Line};
 use super::tail::offset_of_last;
 use super::{LogError, rotated};
 use rustix::fs::{Mode, OFlags};
@@ -78,17 +78,17 @@ impl Reader {
     /// [`LogError::Open`], [`LogError::Read`], [`LogError::Line`].
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its buffer")]
     pub fn next(&mut self) -> Result<Reading<'_>, LogError> {
-        while !self.ended {
+        loop {
+            if self.ended {
+                return Ok(Reading::Ended);
+            }
             let Some(range) = self.next_range()? else { return Ok(Reading::Behind) };
-            let Some(line) = Line::parse(&self.buffer[range.clone()]) else { continue };
-            if self.query.until.is_some_and(|until| line.time > until) {
-                self.ended = true;
-            } else if self.wanted(&line) {
-                // Parsed once more, because the borrow checker cannot see that the loop ends here.
-                return Ok(Line::parse(&self.buffer[range]).map_or(Reading::Behind, Reading::Line));
+            let Some(head) = Head::parse(&self.buffer[range.clone()]) else { continue };
+            self.ended = self.query.until.is_some_and(|until| head.time > until);
+            if !self.ended && self.wanted(&head) {
+                return Ok(Reading::Line(head.with_text(&self.buffer[range])));
             }
         }
-        Ok(Reading::Ended)
     }
 
     /// What the log was asked for.
@@ -96,7 +96,7 @@ impl Reader {
         &self.query
     }
 
-    fn wanted(&self, line: &Line<'_>) -> bool {
+    fn wanted(&self, line: &Head) -> bool {
         let stream = match line.stream {
             Stream::Stdout => self.query.stdout,
             Stream::Stderr => self.query.stderr,
