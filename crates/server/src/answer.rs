@@ -68,7 +68,7 @@ pub(crate) fn refusal(error: &Error) -> Response<Body> {
         return response(status, None, Body::Whole(None));
     }
     let message = with_sources(error);
-    if status.is_server_error() {
+    if matches!(status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE) {
         tracing::warn!(%status, "{message}");
     }
     if let Error::Version(Unsupported::TooOld(_)) = error {

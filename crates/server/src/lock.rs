@@ -108,8 +108,11 @@ impl Drop for PidFile {
     }
 }
 
+/// Whether a process runs. One that was killed and not reaped yet does not (proc_pid_stat(5)).
 fn runs(pid: i32) -> bool {
-    pid > 0 && Path::new(&format!("/proc/{pid}")).exists()
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 #[cfg(test)]
@@ -137,5 +140,21 @@ mod tests {
         assert!(matches!(PidFile::write(&path), Err(LockError::Runs { pid: 1, .. })));
         fs::write(&path, "garbage").unwrap();
         PidFile::write(&path).unwrap();
+    }
+
+    #[test]
+    fn a_pid_file_of_a_zombie_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let mut child =
+            std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut nothing = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut nothing).unwrap();
+        let zombie = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), zombie).unwrap();
+        fs::write(&path, child.id().to_string()).unwrap();
+        PidFile::write(&path).unwrap();
+        child.wait().unwrap();
     }
 }

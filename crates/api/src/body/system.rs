@@ -20,7 +20,6 @@ pub struct Version {
     pub os: String,
     pub arch: String,
     pub kernel_version: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub build_time: String,
 }
 

@@ -33,6 +33,11 @@ pub(crate) fn version() -> Outcome {
     let details = [
         ("ApiVersion", ApiVersion::MAX.to_string()),
         ("Arch", host.architecture.clone()),
+        // Clients look for these, and Sampan's builds do not know them.
+        ("BuildTime", String::new()),
+        ("Experimental", "false".into()),
+        ("GitCommit", String::new()),
+        ("GoVersion", String::new()),
         ("KernelVersion", kernel.clone()),
         ("MinAPIVersion", ApiVersion::MIN.to_string()),
         ("Os", host.os.clone()),
@@ -94,6 +99,7 @@ pub(crate) async fn info(call: &Call) -> Result<Outcome, Error> {
         operating_system: operating_system(),
         os_type: "linux".into(),
         architecture: std::env::consts::ARCH.into(),
+        index_server_address: "https://index.docker.io/v1/".into(),
         registry_config: value!({"IndexConfigs": {}, "InsecureRegistryCIDRs": [], "Mirrors": null}),
         ncpu: processors() as u64,
         mem_total: memory(),
