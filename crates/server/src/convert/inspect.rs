@@ -210,3 +210,6 @@ pub(crate) fn mounts(config: &Config) -> Vec<MountPoint> {
     };
     config.host.binds.iter().map(mount).collect()
 }
+
+#[cfg(test)]
+mod tests;

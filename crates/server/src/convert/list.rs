@@ -148,3 +148,6 @@ fn status_text(state: &State, now: Timestamp) -> String {
         Phase::Dead => "Dead".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

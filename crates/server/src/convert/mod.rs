@@ -8,3 +8,6 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod network;
 pub(crate) mod unsupported;
+
+#[cfg(test)]
+mod sample;
