@@ -1,13 +1,38 @@
 //! System call numbers by name, of the three kinds of programs that an x86_64 kernel executes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use syscalls::{x86, x86_64};
 
 /// Numbers by name. Made once for a profile: a look-up in the tables as they come compares hundreds of names.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    x86_64: HashMap<&'static str, u32>,
-    x86: HashMap<&'static str, u32>,
+    x86_64: Map,
+    x86: Map,
+}
+
+type Map = HashMap<&'static str, u32, BuildHasherDefault<Fnv>>;
+
+/// FNV-1a: quick for short names, and these come from nobody who would make them collide.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A kind of program.

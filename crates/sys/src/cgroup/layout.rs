@@ -21,6 +21,10 @@ pub struct Hierarchy {
     pub controllers: Vec<String>,
 }
 
+/// Where version 2 is on hosts that have nothing else. A mount table is long where there are many containers.
+const USUAL: &str = "/sys/fs/cgroup";
+/// `CGROUP2_SUPER_MAGIC`.
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
 /// Mount options that name no controller.
 const OTHER_OPTIONS: [&str; 9] = [
     "rw",
@@ -35,11 +39,14 @@ const OTHER_OPTIONS: [&str; 9] = [
 ];
 
 impl Layout {
-    /// Reads `/proc/self/mountinfo`.
+    /// Looks at `/sys/fs/cgroup`, and if that is not version 2, reads `/proc/self/mountinfo`.
     ///
     /// # Errors
     /// [`CgroupError::MountTable`], and [`CgroupError::NoneMounted`] if there is no hierarchy at all.
     pub fn detect() -> Result<Self, CgroupError> {
+        if rustix::fs::statfs(USUAL).is_ok_and(|s| s.f_type == CGROUP2_MAGIC) {
+            return Ok(Self { unified: Some(USUAL.into()), v1: Vec::new() });
+        }
         let table = std::fs::read_to_string("/proc/self/mountinfo").map_err(CgroupError::MountTable)?;
         let layout = Self::parse(&table);
         if layout == Self::default() { Err(CgroupError::NoneMounted) } else { Ok(layout) }
