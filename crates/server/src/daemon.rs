@@ -20,8 +20,9 @@ use tracing_subscriber::filter::LevelFilter;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait when no client can be accepted (no descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Blocking work (disk, network configuration) runs on at most so many threads.
-const BLOCKING_THREADS: usize = 16;
+/// Blocking work (disk, network configuration) runs on at most so many threads, which are there only while they are
+/// needed. A client that is slow to send an archive holds one.
+const BLOCKING_THREADS: usize = 128;
 /// A blocking thread without work ends after this.
 const BLOCKING_IDLE: Duration = Duration::from_secs(2);
 /// The runtime program's name, and the variable that says where it is.

@@ -63,6 +63,9 @@ pub(crate) enum Error {
     /// An image that a filter names is not here.
     #[error("No such image: {0}")]
     NoSuchImage(String),
+    /// No thread can be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// No such network.
     #[error("network {0} not found")]
     NoSuchNetwork(String),
@@ -79,6 +82,7 @@ impl Error {
             Self::Engine(error) => error.kind(),
             Self::NoEndpoint | Self::NoSuchImage(_) | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
             Self::Unsupported { .. } => ErrorKind::NotImplemented,
+            Self::Thread(_) => ErrorKind::Unavailable,
             Self::Version(_)
             | Self::Filter(_)
             | Self::Number(_)

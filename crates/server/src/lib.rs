@@ -26,6 +26,7 @@ pub use options::{ConfigError, DaemonOptions, Level};
 
 use clap::Parser;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// `sampan daemon`: reads the options (the program's name and `daemon` come first), runs until it is told to stop.
@@ -48,7 +49,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the daemon's own last word, whether or not its log was set up")]
+/// The daemon's own last word, whether or not its log was set up.
 fn complain(error: &DaemonError) {
-    eprintln!("sampan daemon: {}", error::with_sources(error));
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "sampan daemon: {}", error::with_sources(error));
 }

@@ -10,13 +10,15 @@ use sampan_engine::container::{self, LogFile, Logs};
 use sampan_spec::Timestamp;
 use sampan_spec::monitor::LogQuery;
 use sampan_spec::stream::{Stream, frame_header};
-use std::io;
+use std::{io, thread};
 use tokio::sync::mpsc;
 
 /// Pieces of this size in bytes go out at once.
 const PIECE: usize = 32 << 10;
 /// How many of them may wait for the client.
 const AHEAD: usize = 4;
+/// The stack of a thread that reads a log, in bytes.
+const STACK: usize = 256 << 10;
 
 /// `GET /containers/{name}/logs`.
 pub(crate) async fn logs(call: &Call) -> Result<Outcome, Error> {
@@ -28,7 +30,9 @@ pub(crate) async fn logs(call: &Call) -> Result<Outcome, Error> {
         Logs::File(file) => {
             let (sender, receiver) = mpsc::channel(AHEAD);
             let mut writer = Writer { buffer: BytesMut::new(), multiplexed: !tty, timestamps, sender };
-            tokio::task::spawn_blocking(move || writer.send(file));
+            // A thread of its own: a client that does not read must not use up those that others need.
+            let reading = thread::Builder::new().name("log".into()).stack_size(STACK);
+            reading.spawn(move || writer.send(file)).map_err(Error::Thread)?;
             Ok(pieces(content_type(call.version, tty), receiver))
         }
     }
