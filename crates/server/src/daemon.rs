@@ -78,6 +78,7 @@ impl DaemonError {
 /// # Errors
 /// When it cannot start.
 pub fn daemon(options: DaemonOptions) -> Result<(), DaemonError> {
+    sampan_sys::heap::give_back_early();
     start_log(options.level);
     let _lock = RootLock::take(&options.data_root)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
