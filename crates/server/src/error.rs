@@ -66,8 +66,8 @@ pub(crate) enum Error {
     /// No thread can be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// No such network.
-    #[error("network {0} not found")]
+    /// No such network. Not of kind `NotFound`: at a create, clients take that for a missing image and pull.
+    #[error("failed to set up container networking: network {0} not found")]
     NoSuchNetwork(String),
 }
 
@@ -80,7 +80,7 @@ impl Error {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Engine(error) => error.kind(),
-            Self::NoEndpoint | Self::NoSuchImage(_) | Self::NoSuchNetwork(_) => ErrorKind::NotFound,
+            Self::NoEndpoint | Self::NoSuchImage(_) => ErrorKind::NotFound,
             Self::Unsupported { .. } => ErrorKind::NotImplemented,
             Self::Thread(_) => ErrorKind::Unavailable,
             Self::Version(_)
@@ -88,6 +88,7 @@ impl Error {
             | Self::Number(_)
             | Self::Reference(_)
             | Self::Signal { .. }
+            | Self::NoSuchNetwork(_)
             | Self::ContentType(_)
             | Self::EmptyBody
             | Self::Json(_)

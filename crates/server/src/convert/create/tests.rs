@@ -91,7 +91,11 @@ fn bad_values_are_refused_as_docker_does() {
 #[test]
 fn what_cannot_be_done_is_named() {
     for (body, kind, text) in [
-        (json!({"HostConfig": {"NetworkMode": "nope"}}), ErrorKind::NotFound, "network nope not found"),
+        (
+            json!({"HostConfig": {"NetworkMode": "nope"}}),
+            ErrorKind::InvalidParameter,
+            "failed to set up container networking: network nope not found",
+        ),
         (
             json!({"HostConfig": {"Binds": ["vol:/x"]}}),
             ErrorKind::NotImplemented,
