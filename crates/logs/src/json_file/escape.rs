@@ -1,5 +1,7 @@
-//! Bytes as a JSON string, byte for byte as Go's encoder writes them: `<`, `>`, `&`, U+2028 and U+2029 escaped, each byte
+//! Bytes as a JSON string and back, byte for byte as Go's encoder writes them: `<`, `>`, `&`, U+2028 and U+2029 escaped, each byte
 //! that is no UTF-8 replaced by U+FFFD.
+
+use std::borrow::Cow;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -61,6 +63,42 @@ fn unicode(run: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The text of an escaped string; `None` for what [`escape`] does not write.
+pub(super) fn unescape(escaped: &[u8]) -> Option<Cow<'_, str>> {
+    let escaped = std::str::from_utf8(escaped).ok()?;
+    let mut rest = escaped;
+    let mut text = String::new();
+    while let Some(at) = memchr::memchr2(b'\\', b'"', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let (character, length) = unescape_one(&rest[at..])?;
+        text.push(character);
+        rest = &rest[at + length..];
+    }
+    if rest.len() == escaped.len() {
+        return Some(Cow::Borrowed(escaped));
+    }
+    text.push_str(rest);
+    Some(Cow::Owned(text))
+}
+
+/// The character that an escape stands for, and the escape's length.
+fn unescape_one(escape: &str) -> Option<(char, usize)> {
+    let bytes = escape.as_bytes();
+    match bytes.get(..2)? {
+        b"\\n" => Some(('\n', 2)),
+        b"\\r" => Some(('\r', 2)),
+        b"\\t" => Some(('\t', 2)),
+        b"\\\\" => Some(('\\', 2)),
+        b"\\\"" => Some(('"', 2)),
+        b"\\u" => {
+            let digits = escape.get(2..6).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            // Half of a pair is no character: that is left to others.
+            Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, 6))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +126,15 @@ mod tests {
             let mut out = vec![b'"'];
             escape(text.as_bytes(), &mut out);
             out.push(b'"');
-            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+            prop_assert_eq!(&serde_json::from_slice::<String>(&out).unwrap(), &text);
+            prop_assert_eq!(unescape(&out[1..out.len() - 1]).unwrap(), text);
+        }
+
+        #[test]
+        fn what_is_unescaped_is_as_json_says(escaped in "(\\\\[nrtbfu\"\\\\/]|[0-9a-fD]{4}|[\"é])*") {
+            if let Some(text) = unescape(escaped.as_bytes()) {
+                prop_assert_eq!(serde_json::from_str::<String>(&format!("\"{escaped}\"")).unwrap(), text);
+            }
         }
 
         #[test]

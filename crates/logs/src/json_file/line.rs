@@ -1,6 +1,6 @@
 //! One line of the file, read and written.
 
-use super::escape::escape;
+use super::escape::{escape, unescape};
 use sampan_spec::Timestamp;
 use sampan_spec::stream::Stream;
 use serde::Deserialize;
@@ -22,6 +22,9 @@ pub struct Line<'a> {
 pub(super) struct Head {
     pub(super) stream: Stream,
     pub(super) time: Timestamp,
+    /// The length of the escaped text, where the line has the form in which it is usually written.
+    #[serde(skip)]
+    text: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -30,15 +33,33 @@ struct Text<'a> {
     log: Cow<'a, str>,
 }
 
+const BEFORE_TEXT: &[u8] = b"{\"log\":\"";
+
 impl Head {
     /// Reads a line of the file; `None` if it is damaged.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok()
+        Self::usual(line).or_else(|| serde_json::from_slice(line).ok())
+    }
+
+    /// Reads a line with nothing else in it than what this crate and Docker write, in that order.
+    fn usual(line: &[u8]) -> Option<Self> {
+        let rest = line.strip_prefix(BEFORE_TEXT)?.strip_suffix(b"\"}")?;
+        let quote = memchr::memrchr(b'"', rest)?;
+        let time = std::str::from_utf8(&rest[quote + 1..]).ok()?.parse().ok()?;
+        let rest = rest[..quote].strip_suffix(b",\"time\":")?;
+        let (stream, text) = match rest.strip_suffix(b"\",\"stream\":\"stdout\"") {
+            Some(text) => (Stream::Stdout, text),
+            None => (Stream::Stderr, rest.strip_suffix(b"\",\"stream\":\"stderr\"")?),
+        };
+        Some(Self { stream, time, text: Some(text.len()) })
     }
 
     /// The line that this is of. A text that is no string is none.
     pub(super) fn with_text(self, line: &[u8]) -> Line<'_> {
-        let text = serde_json::from_slice::<Text<'_>>(line).map(|text| text.log).unwrap_or_default();
+        let usual = self.text.and_then(|length| line.get(BEFORE_TEXT.len()..)?.get(..length));
+        let text = usual.and_then(unescape).unwrap_or_else(|| {
+            serde_json::from_slice::<Text<'_>>(line).map(|text| text.log).unwrap_or_default()
+        });
         Line { time: self.time, stream: self.stream, text }
     }
 }
