@@ -13,6 +13,8 @@ pub(crate) struct Host {
     pub(crate) seccomp: SeccompHost,
     /// The folder of all containers' cgroups, from each hierarchy's root.
     pub(crate) cgroups: String,
+    /// Whether swap can be limited: with version 1 the kernel must have been told to account for it.
+    pub(crate) limits_swap: bool,
 }
 
 impl Host {
@@ -30,7 +32,9 @@ impl Host {
             None if unit_runs() => SYSTEMD_UNIT.to_owned(),
             None => "/sampan".to_owned(),
         };
-        Self { seccomp: SeccompHost { architecture, kernel }, cgroups }
+        let v1 = Path::new("/sys/fs/cgroup/memory");
+        let limits_swap = !v1.is_dir() || v1.join("memory.memsw.limit_in_bytes").exists();
+        Self { seccomp: SeccompHost { architecture, kernel }, cgroups, limits_swap }
     }
 
     /// A container's cgroup, from each hierarchy's root.

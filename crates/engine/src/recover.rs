@@ -11,6 +11,7 @@ use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
 use sampan_spec::ContainerId;
 use sampan_spec::journal::Summary;
+use sampan_store::gc;
 use sampan_store::records::Scan;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,17 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
     sweep(engine, known, kept).await?;
     for container in containers {
         bring_back(engine, container).await;
+    }
+    collect(engine).await
+}
+
+/// Removes layers and blobs that a daemon killed at work left, and that nothing needs.
+async fn collect(engine: &Engine) -> Result<()> {
+    let all = crate::container::list(engine).await;
+    let (store, in_use) = (engine.store().clone(), crate::image::in_use(engine, &all).await);
+    let collected = blocking(move || gc::collect(&store, &in_use)).await?;
+    if collected.bytes > 0 {
+        tracing::info!("removed {} bytes of layers and blobs that nothing needs", collected.bytes);
     }
     Ok(())
 }

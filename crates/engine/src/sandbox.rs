@@ -46,7 +46,7 @@ impl Network {
         };
         let firewall = Firewall { table: firewall::table_name(&bridge.name), networks: vec![rules] };
         for obstacle in firewall::ensure(&firewall)? {
-            tracing::warn!("containers may not be reachable from other hosts: {obstacle:?}");
+            tracing::warn!("containers may not be reachable from other hosts: {obstacle}");
         }
         let leases =
             Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), published: HashMap::new() };

@@ -196,14 +196,17 @@ fn namespaces(spec: &mut Spec, context: &Context<'_>) {
 fn cgroup(spec: &mut Spec, context: &Context<'_>) {
     let Some(linux) = spec.linux_mut() else { return };
     linux.set_cgroups_path(Some(context.host.cgroup_of(&context.container.id).into()));
-    linux.set_resources(Some(resources(&context.container.config.host.resources)));
+    let limits = &context.container.config.host.resources;
+    linux.set_resources(Some(resources(limits, context.host.limits_swap)));
 }
 
-fn resources(limits: &Resources) -> LinuxResources {
+fn resources(limits: &Resources, limits_swap: bool) -> LinuxResources {
     let mut resources = LinuxResourcesBuilder::default().devices(device_rules()).build().unwrap_or_default();
     if limits.memory.is_some() || limits.memory_swap.is_some() {
         let mut memory = LinuxMemoryBuilder::default().build().unwrap_or_default();
-        memory.set_limit(limits.memory.map(|bytes| bytes as i64)).set_swap(swap(limits));
+        memory
+            .set_limit(limits.memory.map(|bytes| bytes as i64))
+            .set_swap(swap(limits).filter(|_| limits_swap));
         resources.set_memory(Some(memory));
     }
     if let Some(nano_cpus) = limits.nano_cpus {

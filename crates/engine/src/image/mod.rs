@@ -2,6 +2,7 @@
 
 mod remove;
 
+pub(crate) use remove::in_use;
 pub use remove::{Removal, Removed, remove};
 pub use sampan_store::images::{Image, ImageLayer, ImageRecord};
 pub use sampan_store::import::{Imported, Request as ImportRequest};

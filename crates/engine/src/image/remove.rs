@@ -5,7 +5,7 @@ use crate::blocking::blocking;
 use crate::container::{self, Snapshot};
 use crate::engine::Engine;
 use crate::{Error, Result};
-use sampan_spec::Digest;
+use sampan_spec::{Digest, Reference};
 use sampan_store::remove::{self, InUse};
 
 pub use sampan_store::remove::Removed;
@@ -33,14 +33,15 @@ pub async fn remove(engine: &Engine, typed: &str, removal: Removal) -> Result<Re
     let keep_content = !users.is_empty() || engine.is_wanted(&image.record.id);
     let (store, typed, in_use) = (engine.store().clone(), typed.to_owned(), in_use(engine, &all).await);
     blocking(move || {
-        let name = image.names.iter().find(|name| typed.parse().as_ref() == Ok(*name));
-        match name {
-            Some(name) if only_untag || keep_content => {
-                remove::untag(&store, name)?;
-                Ok(Removed { untagged: vec![name.clone()], deleted: Vec::new() })
-            }
-            _ => remove::remove(&store, &typed, removal.force, &in_use),
-        }
+        let typed_name = image.names.iter().find(|name| typed.parse().as_ref() == Ok(*name));
+        let names: Vec<Reference> = match typed_name {
+            Some(name) if only_untag || keep_content => vec![name.clone()],
+            // Containers were made of it: it stays, without a name.
+            None if keep_content => image.names.clone(),
+            _ => return remove::remove(&store, &typed, removal.force, &in_use),
+        };
+        names.iter().try_for_each(|name| remove::untag(&store, name))?;
+        Ok(Removed { untagged: names, deleted: Vec::new() })
     })
     .await
 }
@@ -73,7 +74,7 @@ fn check_users(image: &Image, typed: &str, by_id: bool, force: bool, users: &[&S
 }
 
 /// The layers that containers stand on.
-async fn in_use(engine: &Engine, containers: &[Snapshot]) -> InUse {
+pub(crate) async fn in_use(engine: &Engine, containers: &[Snapshot]) -> InUse {
     let ids: std::collections::HashSet<&Digest> = containers.iter().map(|s| &s.container.image).collect();
     let images = super::list(engine).await;
     let chains =

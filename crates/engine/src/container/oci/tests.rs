@@ -45,8 +45,11 @@ fn container(config: super::super::Config) -> Container {
 }
 
 fn build_for(config: super::super::Config) -> Spec {
-    let host =
-        Host { seccomp: seccomp::Host { architecture: "amd64", kernel: (6, 1) }, cgroups: "/sampan".into() };
+    let host = Host {
+        seccomp: seccomp::Host { architecture: "amd64", kernel: (6, 1) },
+        cgroups: "/sampan".into(),
+        limits_swap: true,
+    };
     let user = User { uid: 33, gid: 34, groups: vec![44], home: "/var/www".into() };
     build(&Context {
         user: &user,
