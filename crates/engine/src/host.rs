@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// The folder that systemd keeps for the containers, if the units are installed.
 const SYSTEMD_UNIT: &str = "/system.slice/sampan-containers.service";
+const SYSTEMD_ACTIVE: &str = "/run/systemd/units/invocation:sampan-containers.service";
 
 /// Facts that do not change while the engine runs.
 #[derive(Clone, Debug)]
@@ -48,8 +49,8 @@ impl Host {
     }
 }
 
+/// systemd keeps this link (to the invocation's id) as long as the unit is active. The unit's folder among the control
+/// groups says nothing: systemd prunes it while it is empty.
 fn unit_runs() -> bool {
-    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"]
-        .iter()
-        .any(|root| Path::new(root).join(&SYSTEMD_UNIT[1..]).is_dir())
+    Path::new(SYSTEMD_ACTIVE).is_symlink()
 }
