@@ -21,6 +21,7 @@ pub use client::{
 pub use endpoint::Operation;
 pub use error::{Error, Result};
 pub use filters::Filters;
+pub use http::Method;
 pub use version::ApiVersion;
 
 /// The content type of a stream of which stdout and stderr are told apart by frames ([`stdcopy`]).

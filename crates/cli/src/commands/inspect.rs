@@ -8,7 +8,7 @@ use crate::format::template::Format;
 use crate::print;
 use crate::verb::Verb;
 use sampan_api::query::{Query, escape};
-use sampan_api::{Body, Client};
+use sampan_api::{Body, Client, Method};
 use tokio::io::AsyncReadExt;
 
 /// Its arguments.
@@ -161,6 +161,6 @@ impl Request<'_> {
 /// An answer as the engine wrote it.
 pub(super) async fn get(client: &Client, path: &str) -> Result<Json, Error> {
     let mut bytes = Vec::new();
-    client.bytes(http::Method::GET, path, Body::Empty).await?.read_to_end(&mut bytes).await?;
+    client.bytes(Method::GET, path, Body::Empty).await?.read_to_end(&mut bytes).await?;
     Ok(Json::parse(&bytes)?)
 }
