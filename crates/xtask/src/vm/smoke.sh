@@ -33,6 +33,8 @@ no() { ! "$@"; }
 mounts() { grep -c . /proc/self/mountinfo; }
 
 echo "== $(uname -r), $(systemctl --version | head -n 1)"
+# Another machine, as far as the network can tell.
+ip netns add outside
 before=$(mounts)
 root=/tmp/root
 mkdir -p $root/bin $root/proc $root/sys $root/dev $root/etc $root/tmp
@@ -61,8 +63,6 @@ equal "no devices" 1 "$(sampan run --rm bb sh -c 'cat /dev/vda' 2>/dev/null; ech
 echo "== a service"
 check "run -d" sampan run -d --name web -p 8080:80 bb nc -ll -p 80 -e echo from inside
 equal "exec" "root" "$(sampan exec web id -un)"
-# Another machine, as far as the network can tell.
-ip netns add outside
 ip link add out0 type veth peer name in0 netns outside
 ip addr add 192.0.2.1/24 dev out0
 ip link set out0 up
@@ -119,7 +119,7 @@ fi
 echo "== nothing is left"
 check "rm -f" sampan rm -f web
 await "the links are gone" sh -c '! ip -o link | grep -q " sv"'
-await "the monitors are gone" sh -c '! pgrep -f "sampan-runtime monitor" >/dev/null'
+await "the monitors are gone" no pgrep -f "sampan-runtime [m]onitor"
 equal "no mount stays" "$before" "$(mounts)"
 check "system uninstall" sampan system uninstall
 hash -r
