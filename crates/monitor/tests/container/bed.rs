@@ -17,7 +17,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-const CGROUPS: &str = "/sampan-monitor-test";
 const APPLETS: [&str; 12] =
     ["sh", "cat", "sleep", "true", "false", "head", "tty", "stty", "yes", "wc", "dd", "trap"];
 
@@ -192,7 +191,7 @@ impl Bed {
     }
 
     fn cgroup(&self) -> Cgroup {
-        Cgroup::at(&Layout::detect().unwrap(), &format!("{CGROUPS}/{}", self.id)).unwrap()
+        Cgroup::at(&Layout::detect().unwrap(), &format!("{}/{}", cgroups(), self.id)).unwrap()
     }
 }
 
@@ -204,11 +203,16 @@ impl Drop for Bed {
         }
         let _ = self.cgroup().remove();
         let layout = Layout::detect().unwrap();
-        let parent = Cgroup::at(&layout, CGROUPS).unwrap();
+        let parent = Cgroup::at(&layout, &cgroups()).unwrap();
         let folders = parent.v1().iter().map(|h| h.folder.as_path()).chain(parent.unified());
         // Another test may still be in them.
         folders.for_each(|folder| drop(fs::remove_dir(folder)));
     }
+}
+
+/// The parent of this run's cgroups: another run may remove its own at any moment.
+fn cgroups() -> String {
+    format!("/sampan-monitor-test-{}", std::process::id())
 }
 
 /// What came on stdout and on stderr.
@@ -245,7 +249,7 @@ fn config(id: &ContainerId, args: &[&str]) -> Value {
             {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
              "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
         ],
-        "linux": {"namespaces": namespaces, "cgroupsPath": format!("{CGROUPS}/{id}"),
+        "linux": {"namespaces": namespaces, "cgroupsPath": format!("{}/{id}", cgroups()),
                   "resources": {"memory": {"limit": 64 << 20}}},
     })
 }
