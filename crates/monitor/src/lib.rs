@@ -6,7 +6,7 @@
 //!
 //! | file | concern |
 //! |---|---|
-//! | `monitor` | the loop: what to wait for, and whom to tell |
+//! | `monitor`, `events` | the loop: what to wait for, whom to tell, when it is over |
 //! | `connection`, `requests` | daemons: frames in and out, one function per request |
 //! | `client`, `clients`, `waiters` | connections of users that were handed over |
 //! | `process`, `streams`, `detach` | standard streams between processes, log and clients |
@@ -19,6 +19,7 @@ mod clients;
 mod connection;
 mod container;
 mod detach;
+mod events;
 mod exec;
 pub mod keep;
 mod monitor;

@@ -10,24 +10,23 @@ use crate::record::Record;
 use crate::start::Waiting;
 use crate::stop::Stopping;
 use crate::streams::{BLOCK, Key};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use sampan_logs::journal::JournalError;
 use sampan_runtime::Sandbox;
 use sampan_spec::ExecId;
 use sampan_spec::journal::{Exit, Failure};
 use sampan_spec::monitor::{Answer, LISTENER_FD, Refusal, WaitCondition};
-use sampan_spec::stream::Stream;
 use sampan_sys::process::Ended;
 use sampan_sys::signals;
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a monitor that nobody has started waits for somebody to ask it for something.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A monitor cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +70,7 @@ pub(crate) struct Monitor {
     pub(crate) boot_id: String,
     pub(crate) listener: OwnedFd,
     /// SIGHUP arrives here and means nothing.
-    hang_ups: OwnedFd,
+    pub(crate) hang_ups: OwnedFd,
     pub(crate) connections: BTreeMap<u64, Connection>,
     pub(crate) clients: BTreeMap<u64, Client>,
     pub(crate) processes: BTreeMap<Key, Process>,
@@ -114,20 +113,7 @@ pub(crate) struct Life {
     pub(crate) removed: bool,
     quit: bool,
     /// When somebody last asked for something or left.
-    last_event: Instant,
-}
-
-/// What an event is about.
-#[derive(Clone, Copy, Debug)]
-enum Token {
-    Listener,
-    HangUp,
-    Connection(u64),
-    Client(u64),
-    Output(Key, Stream),
-    Input(Key),
-    Process(Key),
-    Memory,
+    pub(crate) last_event: Instant,
 }
 
 impl Monitor {
@@ -227,114 +213,6 @@ impl Monitor {
         // Nobody else would start it: its daemon died on the way.
         if matches!(self.state, State::Prepared(_)) && self.connections.is_empty() {
             self.abandon();
-        }
-    }
-
-    /// When to look without an event.
-    fn deadline(&self) -> Option<Instant> {
-        let restart = if let State::Restarting { due, .. } = self.state { Some(due) } else { None };
-        // Once it is over it stays over: without an event it decides nothing any more.
-        let patience = Some(self.life.last_event + PATIENCE)
-            .filter(|at| matches!(self.state, State::Created) && *at > Instant::now());
-        [self.stopping.kill_at, self.memory.look_at, restart, patience]
-            .into_iter()
-            .flatten()
-            .chain(self.streams_held_until())
-            .chain(self.processes.values().filter_map(Process::look_again))
-            .chain(self.clients.values().filter_map(Client::deadline))
-            .min()
-    }
-
-    fn wait_for_events(&self, deadline: Option<Instant>) -> Result<Vec<(Token, PollFlags)>, MonitorError> {
-        let (mut fds, tokens) = self.interests();
-        let timeout = deadline.map(|at| {
-            let left = at.saturating_duration_since(Instant::now());
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() }
-        });
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(MonitorError::Poll(error.into())),
-        }
-        let ready = fds.iter().map(PollFd::revents).zip(tokens).filter(|(flags, _)| !flags.is_empty());
-        Ok(ready.map(|(flags, token)| (token, flags)).collect())
-    }
-
-    fn interests(&self) -> (Vec<PollFd<'_>>, Vec<Token>) {
-        let mut fds = Vec::new();
-        let mut tokens = Vec::new();
-        let mut add = |token, fd, flags| {
-            fds.push(PollFd::from_borrowed_fd(fd, flags));
-            tokens.push(token);
-        };
-        add(Token::Listener, self.listener.as_fd(), PollFlags::IN);
-        add(Token::HangUp, self.hang_ups.as_fd(), PollFlags::IN);
-        for (number, connection) in &self.connections {
-            add(Token::Connection(*number), connection.socket.as_fd(), connection.interest());
-        }
-        for (key, process) in &self.processes {
-            if !self.is_stalled(*key) {
-                for (stream, fd) in process.outputs() {
-                    add(Token::Output(*key, stream), fd, PollFlags::IN);
-                }
-            }
-            if let Some((fd, flags)) = process.blocked_input() {
-                add(Token::Input(*key), fd, flags);
-            }
-            if let Some(pidfd) = &process.pidfd {
-                add(Token::Process(*key), pidfd.as_fd(), PollFlags::IN);
-            }
-        }
-        for (id, client) in &self.clients {
-            if let Some(flags) = client.interest(self.wants_input(client)) {
-                add(Token::Client(*id), client.socket.as_fd(), flags);
-            }
-        }
-        if let Some(events) = &self.memory.events {
-            add(Token::Memory, events.as_fd(), PollFlags::IN);
-        }
-        (fds, tokens)
-    }
-
-    fn event(&mut self, token: Token, flags: PollFlags) {
-        match token {
-            Token::Listener => self.accept(),
-            Token::HangUp => while matches!(signals::next(&self.hang_ups), Ok(Some(_))) {},
-            Token::Connection(number) => self.connection_event(number, flags),
-            Token::Client(id) => self.client_event(id, flags),
-            Token::Output(key, stream) => self.read_output(key, stream),
-            Token::Input(key) => {
-                if let Some(process) = self.processes.get_mut(&key) {
-                    process.flush_input();
-                }
-            }
-            Token::Process(key) => self.reap(key),
-            Token::Memory => self.memory_event(),
-        }
-    }
-
-    fn connection_event(&mut self, number: u64, flags: PollFlags) {
-        self.life.last_event = Instant::now();
-        if let Some(connection) = self.connections.get_mut(&number)
-            && flags.intersects(PollFlags::OUT | PollFlags::ERR)
-        {
-            connection.flush();
-        }
-        self.serve(number);
-    }
-
-    fn client_event(&mut self, id: u64, flags: PollFlags) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        if flags.contains(PollFlags::OUT) {
-            client.flush();
-        }
-        if flags.intersects(PollFlags::HUP | PollFlags::ERR) {
-            client.hang_up();
-        } else if flags.contains(PollFlags::IN) {
-            if client.is_open() {
-                self.read_input(id);
-            } else {
-                client.drain(&mut self.buffer, Instant::now());
-            }
         }
     }
 
