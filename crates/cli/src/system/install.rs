@@ -54,7 +54,8 @@ pub(crate) fn install(docker_socket: bool) -> Result<(), InstallError> {
     let before = fs::read_to_string(Path::new(UNITS).join(SOCKET)).unwrap_or_default();
     check_sockets(&before, docker_socket)?;
     let mut undo = Undo::default();
-    let made_group = docker_socket && (ensure_group(&mut undo)? || before.contains(GROUP_MARK));
+    // Who made the group must not be forgotten, whatever is asked for this time.
+    let made_group = (docker_socket && ensure_group(&mut undo)?) || before.contains(GROUP_MARK);
     let sampan = Path::new(PROGRAMS).join(NAMES[0]);
     let mut changed = put_programs(&mut undo)?;
     let units = Units { sampan: &sampan, docker_socket, made_group };
@@ -62,9 +63,13 @@ pub(crate) fn install(docker_socket: bool) -> Result<(), InstallError> {
     for (name, text) in units.all() {
         changed |= put(&Path::new(UNITS).join(name), text.as_bytes(), 0o644, &mut undo)?;
         let transient = Path::new(RUNTIME_UNITS).join(name);
-        changed |= fs::remove_file(transient).is_ok();
+        changed |= transient.is_file() && fs::remove_file(transient).is_ok();
     }
     activate(before != units.all()[1].1, changed, &mut undo)?;
+    if before.contains(DOCKER_SOCKET) && !docker_socket {
+        // Nobody listens there any more, and a client would not be told so.
+        let _ = fs::remove_file(DOCKER_SOCKET);
+    }
     undo.keep();
     Ok(())
 }

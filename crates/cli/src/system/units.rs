@@ -2,7 +2,7 @@
 //!
 //! `sampan.socket` holds the listening socket, so that clients can connect while no daemon runs. `sampan.service` is the
 //! daemon, which may be killed and replaced without its containers. `sampan-containers.service` is where the containers
-//! live: it is delegated, outlives emptiness, and stopping it is what stops them at shutdown.
+//! live: it is delegated, outlives emptiness, and stopping it (the daemon first) is what stops them at shutdown.
 
 use std::path::Path;
 
@@ -86,8 +86,7 @@ WantedBy=sockets.target
         format!(
             "[Unit]
 Description=Sampan container engine
-Requires={SOCKET}
-Wants={CONTAINERS}
+Requires={SOCKET} {CONTAINERS}
 After={SOCKET} {CONTAINERS} network.target
 StartLimitIntervalSec=0
 
