@@ -46,14 +46,15 @@ impl Monitor {
     }
 }
 
-/// Sends the exit code; why a start failed too, but not after a removal, as with Docker.
+/// Sends the exit code, and why a start failed to whoever asked about that container: who waits for an end or a removal
+/// to come hears it from the start itself, as with Docker.
 fn answer(client: &mut Client, condition: WaitCondition, summary: &Summary) {
     client.push(Stream::Stdout, &body(condition, summary));
     client.end();
 }
 
 fn body(condition: WaitCondition, summary: &Summary) -> Vec<u8> {
-    let error = (condition != WaitCondition::Removed && !summary.error.is_empty())
+    let error = (condition == WaitCondition::NotRunning && !summary.error.is_empty())
         .then_some(BodyError { message: &summary.error });
     let status_code = summary.exit.map_or(0, |exit| exit.code);
     let mut text = serde_json::to_vec(&Body { error, status_code }).unwrap_or_default();
@@ -79,6 +80,7 @@ mod tests {
                 &failed,
                 "{\"Error\":{\"Message\":\"no \\\"nope\\\"\"},\"StatusCode\":127}\n",
             ),
+            (WaitCondition::NextExit, &failed, "{\"StatusCode\":127}\n"),
             (WaitCondition::Removed, &failed, "{\"StatusCode\":127}\n"),
         ] {
             assert_eq!(String::from_utf8(body(condition, summary)).unwrap(), want);
