@@ -36,7 +36,9 @@ impl Verb for Info {
                 env!("CARGO_PKG_VERSION")
             ));
             if let Ok(info) = &info {
-                print::text(&server_text(&sampan_api::json::read(info.compact().as_bytes())?));
+                let info: body::Info = sampan_api::json::read(info.compact().as_bytes())?;
+                print::text(&server_text(&info));
+                info.warnings.iter().flatten().for_each(|warning| print::error(warning));
             }
         }
         info.map(|_| 0)
@@ -80,7 +82,6 @@ fn server_text(info: &body::Info) -> String {
     line("Debug Mode", &info.debug.to_string());
     line("Experimental", &info.experimental_build.to_string());
     line("Live Restore Enabled", &info.live_restore_enabled.to_string());
-    info.warnings.iter().flatten().for_each(|warning| _ = writeln!(text, "{warning}"));
     // A name without a value is a heading, or an option that says all.
     let options = ["seccomp", "apparmor", "selinux", "cgroupns", "rootless", "no-new-privileges"];
     let tidy = |line: &str| match line.strip_suffix(": ") {
@@ -88,7 +89,7 @@ fn server_text(info: &body::Info) -> String {
         Some(heading) => format!("{heading}:\n"),
         None => format!("{line}\n"),
     };
-    text.lines().map(tidy).collect()
+    text.lines().map(tidy).chain(["\n".to_owned()]).collect()
 }
 
 /// The lines of an option such as `name=seccomp,profile=builtin`.
@@ -136,7 +137,6 @@ mod tests {
             driver_status: vec![("Supports d_type".into(), "true".into())],
             security_options: vec!["name=seccomp,profile=builtin".into()],
             mem_total: 1 << 30,
-            warnings: Some(vec!["WARNING: x".into()]),
             ..body::Info::default()
         };
         insta::assert_snapshot!(server_text(&info));
