@@ -200,7 +200,7 @@ pub enum Status {
 /// A process executed in a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
-    /// What it is.
+    /// What it is; once ended, without environment, capabilities and limits.
     pub process: ExecProcess,
     /// Its pid on the host, once started.
     pub pid: Option<i32>,
@@ -308,6 +308,8 @@ impl Summary {
         self.exec(id, |exec| {
             exec.code = Some(code);
             exec.ended = Some(seq);
+            // What nobody asks for any more, and is the most of it in memory.
+            exec.process.process.set_env(None).set_capabilities(None).set_rlimits(None);
         });
         let ended = || self.execs.iter().filter_map(|(id, exec)| Some((exec.ended?, id.clone())));
         if ended().count() > ENDED_EXECS_KEPT
