@@ -45,55 +45,80 @@ impl Verb for Info {
     }
 }
 
+/// Names that say all without a value.
+const OPTIONS: [&str; 6] = ["seccomp", "apparmor", "selinux", "cgroupns", "rootless", "no-new-privileges"];
+
 fn server_text(info: &body::Info) -> String {
     let mut text = String::new();
-    let mut line = |name: &str, value: &str| _ = writeln!(text, " {name}: {value}");
-    line("Containers", &info.containers.to_string());
-    line(" Running", &info.containers_running.to_string());
-    line(" Paused", &info.containers_paused.to_string());
-    line(" Stopped", &info.containers_stopped.to_string());
-    line("Images", &info.images.to_string());
-    line("Server Version", &info.server_version);
-    line("Storage Driver", &info.driver);
-    info.driver_status.iter().for_each(|(name, value)| line(&format!(" {name}"), value));
-    line("Logging Driver", &info.logging_driver);
-    line("Cgroup Driver", &info.cgroup_driver);
-    line("Cgroup Version", &info.cgroup_version);
-    line("Plugins", "");
-    line(" Volume", &info.plugins.volume.join(" "));
-    line(" Network", &info.plugins.network.join(" "));
-    line(" Log", &info.plugins.log.join(" "));
-    line("Runtimes", &info.runtimes.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
-    line("Default Runtime", &info.default_runtime);
-    line("Security Options", "");
-    info.security_options
-        .iter()
-        .flat_map(|option| security(option))
-        .for_each(|(name, value)| line(&name, &value));
-    line("Kernel Version", &info.kernel_version);
-    line("Operating System", &info.operating_system);
-    line("OSType", &info.os_type);
-    line("Architecture", &info.architecture);
-    line("CPUs", &info.ncpu.to_string());
-    line("Total Memory", &binary_size(info.mem_total));
-    line("Name", &info.name);
-    line("ID", &info.id);
-    line("Docker Root Dir", &info.docker_root_dir);
-    line("Debug Mode", &info.debug.to_string());
-    line("Experimental", &info.experimental_build.to_string());
-    line("Live Restore Enabled", &info.live_restore_enabled.to_string());
-    // A name without a value is a heading, or an option that says all.
-    let options = ["seccomp", "apparmor", "selinux", "cgroupns", "rootless", "no-new-privileges"];
-    let tidy = |line: &str| match line.strip_suffix(": ") {
-        Some(option) if options.contains(&option.trim()) => format!("{option}\n"),
-        Some(heading) => format!("{heading}:\n"),
-        None => format!("{line}\n"),
-    };
-    text.lines().map(tidy).chain(["\n".to_owned()]).collect()
+    for (name, value) in [counts(info), plugins(info), securities(info), host(info)].concat() {
+        let _ = match value.as_str() {
+            "" if OPTIONS.contains(&name.trim()) => writeln!(text, " {name}"),
+            "" => writeln!(text, " {name}:"),
+            value => writeln!(text, " {name}: {value}"),
+        };
+    }
+    text + "\n"
+}
+
+type Lines = Vec<(String, String)>;
+
+fn lines<const N: usize>(all: [(&str, String); N]) -> Lines {
+    all.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+fn counts(info: &body::Info) -> Lines {
+    let mut all = lines([
+        ("Containers", info.containers.to_string()),
+        (" Running", info.containers_running.to_string()),
+        (" Paused", info.containers_paused.to_string()),
+        (" Stopped", info.containers_stopped.to_string()),
+        ("Images", info.images.to_string()),
+        ("Server Version", info.server_version.clone()),
+        ("Storage Driver", info.driver.clone()),
+    ]);
+    all.extend(info.driver_status.iter().map(|(name, value)| (format!(" {name}"), value.clone())));
+    all
+}
+
+fn plugins(info: &body::Info) -> Lines {
+    let runtimes: Vec<_> = info.runtimes.keys().map(String::as_str).collect();
+    lines([
+        ("Logging Driver", info.logging_driver.clone()),
+        ("Cgroup Driver", info.cgroup_driver.clone()),
+        ("Cgroup Version", info.cgroup_version.clone()),
+        ("Plugins", String::new()),
+        (" Volume", info.plugins.volume.join(" ")),
+        (" Network", info.plugins.network.join(" ")),
+        (" Log", info.plugins.log.join(" ")),
+        ("Runtimes", runtimes.join(" ")),
+        ("Default Runtime", info.default_runtime.clone()),
+    ])
+}
+
+fn securities(info: &body::Info) -> Lines {
+    let options = info.security_options.iter().flat_map(|option| security(option));
+    lines([("Security Options", String::new())]).into_iter().chain(options).collect()
+}
+
+fn host(info: &body::Info) -> Lines {
+    lines([
+        ("Kernel Version", info.kernel_version.clone()),
+        ("Operating System", info.operating_system.clone()),
+        ("OSType", info.os_type.clone()),
+        ("Architecture", info.architecture.clone()),
+        ("CPUs", info.ncpu.to_string()),
+        ("Total Memory", binary_size(info.mem_total)),
+        ("Name", info.name.clone()),
+        ("ID", info.id.clone()),
+        ("Docker Root Dir", info.docker_root_dir.clone()),
+        ("Debug Mode", info.debug.to_string()),
+        ("Experimental", info.experimental_build.to_string()),
+        ("Live Restore Enabled", info.live_restore_enabled.to_string()),
+    ])
 }
 
 /// The lines of an option such as `name=seccomp,profile=builtin`.
-fn security(option: &str) -> Vec<(String, String)> {
+fn security(option: &str) -> Lines {
     let pairs = option.split(',').filter_map(|part| part.split_once('='));
     let line = |(name, value): (&str, &str)| match name {
         "name" => (format!(" {value}"), String::new()),

@@ -11,7 +11,7 @@ use crate::verb::Verb;
 use crate::{print, signals, terminal};
 use sampan_api::body::{ContainerConfig, ContainerCreate, WaitAnswer};
 use sampan_api::query::Query;
-use sampan_api::{Client, Hijacked};
+use sampan_api::{Client, Hijacked, Pending};
 use std::sync::Arc;
 
 /// Its arguments.
@@ -63,20 +63,19 @@ impl Run {
     }
 
     async fn follow(&self, client: &Arc<Client>, request: ContainerCreate) -> Result<u8, Error> {
+        let of_run = |error: sampan_api::Error| Error::from(error).of_run("run");
         let config = &request.config;
         let id = create(client, &self.container, &request).await.map_err(|error| error.of_run("run"))?;
-        let attached = config.attach_stdin || config.attach_stdout || config.attach_stderr;
-        if !attached {
+        if !config.attach_stdin && !config.attach_stdout && !config.attach_stderr {
             print::line(&id);
-            client.container_start(&id).await.map_err(|error| Error::from(error).of_run("run"))?;
+            client.container_start(&id).await.map_err(of_run)?;
             return Ok(0);
         }
         let signals = if self.sig_proxy { Some(signals::all()?) } else { None };
         let condition = if self.container.rm { "removed" } else { "next-exit" };
         let (stream, status) =
             tokio::join!(self.attach(client, &id, config), client.container_wait(&id, Some(condition)));
-        let (stream, status) =
-            (stream.map_err(|e| e.of_run("run"))?, status.map_err(|e| Error::from(e).of_run("run"))?);
+        let (stream, status) = (stream.map_err(of_run)?, status.map_err(of_run)?);
         let target = Target::Container(id.clone());
         let session = Session::begin(client, target, stream, self.options(config), signals)?;
         if let Err(error) = client.container_start(&id).await {
@@ -85,29 +84,43 @@ impl Run {
             if self.container.rm {
                 let _ = status.finish().await;
             }
-            return Err(Error::from(error).of_run("run"));
+            return Err(of_run(error));
         }
-        if !config.attach_stdout && !config.attach_stderr {
-            print::line(&id);
-        }
-        let (end, signals) = session.run().await?;
-        if let End::Detached = end {
-            return Ok(0);
-        }
-        if !config.attach_stdout && !config.attach_stderr {
-            return Ok(0);
-        }
-        exit_code(passing_signals(client, &id, signals, status.finish()).await?)
+        self.stay(client, &id, config, (session, status)).await
     }
 
-    async fn attach(&self, client: &Client, id: &str, config: &ContainerConfig) -> Result<Hijacked, Error> {
+    /// Serves the user until the container ends, or the user goes.
+    async fn stay(
+        &self,
+        client: &Arc<Client>,
+        id: &str,
+        config: &ContainerConfig,
+        (session, status): (Session, Pending<WaitAnswer>),
+    ) -> Result<u8, Error> {
+        let in_background = !config.attach_stdout && !config.attach_stderr;
+        if in_background {
+            print::line(id);
+        }
+        let (end, signals) = session.run().await?;
+        if in_background || matches!(end, End::Detached) {
+            return Ok(0);
+        }
+        exit_code(passing_signals(client, id, signals, status.finish()).await?)
+    }
+
+    async fn attach(
+        &self,
+        client: &Client,
+        id: &str,
+        config: &ContainerConfig,
+    ) -> sampan_api::Result<Hijacked> {
         let query = Query::default()
             .with_flag("stream", true)
             .with_flag("stdin", config.attach_stdin)
             .with_flag("stdout", config.attach_stdout)
             .with_flag("stderr", config.attach_stderr)
             .with_some("detachKeys", self.detach_keys.as_deref());
-        Ok(client.container_attach(id, &query).await?)
+        client.container_attach(id, &query).await
     }
 
     fn options(&self, config: &ContainerConfig) -> Options {
