@@ -33,6 +33,7 @@ pub use exec::{
 pub use inspect::{inspect, list};
 pub use kill::kill;
 pub use logs::{LogFile, Logs, logs};
+pub use oci::{MASKED_PATHS, READ_ONLY_PATHS};
 pub use phase::{Phase, State};
 pub use remove::{Removal, remove};
 pub use resize::resize;

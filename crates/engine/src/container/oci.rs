@@ -16,7 +16,8 @@ use std::path::Path;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The length of one CPU accounting period in microseconds.
 const PERIOD: u64 = 100_000;
-const MASKED: [&str; 12] = [
+/// Paths that a container sees empty.
+pub const MASKED_PATHS: [&str; 12] = [
     "/proc/asound",
     "/proc/acpi",
     "/proc/interrupts",
@@ -30,7 +31,9 @@ const MASKED: [&str; 12] = [
     "/sys/firmware",
     "/sys/devices/virtual/powercap",
 ];
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/// Paths that a container cannot write to.
+pub const READ_ONLY_PATHS: [&str; 5] =
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// What the edits look at.
 pub(crate) struct Context<'a> {
@@ -320,8 +323,8 @@ fn bind(bind: &Bind) -> Option<Mount> {
 
 fn paths(spec: &mut Spec, _: &Context<'_>) {
     if let Some(linux) = spec.linux_mut() {
-        linux.set_masked_paths(Some(MASKED.map(Into::into).into()));
-        linux.set_readonly_paths(Some(READ_ONLY.map(Into::into).into()));
+        linux.set_masked_paths(Some(MASKED_PATHS.map(Into::into).into()));
+        linux.set_readonly_paths(Some(READ_ONLY_PATHS.map(Into::into).into()));
     }
 }
 

@@ -5,7 +5,7 @@ use sampan_api::body::{
     ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, HostConfig, LogConfig, MountPoint,
     NO_TIME, PortBinding, RestartPolicy,
 };
-use sampan_engine::container::{Bind, Config, Phase, Snapshot, State};
+use sampan_engine::container::{Bind, Config, MASKED_PATHS, Phase, READ_ONLY_PATHS, Snapshot, State};
 use sampan_spec::Timestamp;
 use sampan_spec::bundle::Restart;
 
@@ -15,22 +15,6 @@ const SHM_SIZE: i64 = 64 << 20;
 pub(crate) const DRIVER: &str = "overlay2";
 /// The runtime's name.
 pub(crate) const RUNTIME: &str = "sampan-runtime";
-
-const MASKED: [&str; 12] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The body of `GET /containers/{name}/json`.
 pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
@@ -155,8 +139,8 @@ fn host(config: &Config) -> HostConfig {
         nano_cpus: number(host.resources.nano_cpus).unwrap_or(0),
         pids_limit: number(host.resources.pids),
         oom_kill_disable: Some(false),
-        masked_paths: strings(&MASKED),
-        readonly_paths: strings(&READ_ONLY),
+        masked_paths: strings(&MASKED_PATHS),
+        readonly_paths: strings(&READ_ONLY_PATHS),
         ..HostConfig::default()
     }
 }
