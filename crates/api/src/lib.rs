@@ -9,6 +9,7 @@ pub mod filters;
 pub mod human;
 pub mod json;
 pub mod query;
+pub mod socket;
 pub mod stdcopy;
 pub mod version;
 

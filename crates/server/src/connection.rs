@@ -2,12 +2,12 @@
 
 use crate::answer::{Body, Outcome};
 use crate::handover::Handover;
-use crate::socket::Socket;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use sampan_api::socket::Socket;
 use std::convert::Infallible;
 use std::future::Future;
 use tokio::sync::{mpsc, watch};

@@ -3,10 +3,10 @@
 
 use crate::answer::{Body, stream_head};
 use crate::error::{Error, with_sources};
-use crate::socket::{Plain, Socket};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt;
+use sampan_api::socket::{Plain, Socket};
 use sampan_spec::monitor::Framing;
 use sampan_spec::stream::{Stream, frame_header};
 use std::future::Future;
@@ -84,7 +84,7 @@ impl Handover {
         let ours = socket.into_plain()?;
         let theirs = ours.try_clone()?;
         let Self { taker, head, framing, refusal } = self;
-        match taker.take(theirs.into_fd(), early.into(), head.clone(), framing).await {
+        match taker.take(theirs.into(), early.into(), head.clone(), framing).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let bytes = match refusal {

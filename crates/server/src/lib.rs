@@ -18,7 +18,6 @@ mod options;
 mod request;
 mod route;
 mod routes;
-mod socket;
 mod upload;
 
 pub use daemon::{DaemonError, daemon};

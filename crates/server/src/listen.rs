@@ -1,9 +1,9 @@
 //! Where clients come in: unix sockets, TCP on loopback, and sockets that were handed over (sd_listen_fds(3)).
 
 use crate::group::{GroupError, group_id};
-use crate::socket::Socket;
 use rustix::net::SocketAddrAny;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+use sampan_api::socket::Socket;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

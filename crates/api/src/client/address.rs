@@ -1,8 +1,11 @@
 //! Where a daemon is: `unix:///path`, `tcp://host:port`.
 
+use crate::socket::Socket;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
+use tokio::net::{TcpStream, UnixStream};
 
 /// Where Sampan's daemon listens unless it is told otherwise.
 pub const DEFAULT_HOST: &str = "unix:///run/sampan.sock";
@@ -30,6 +33,17 @@ impl Address {
         match self {
             Self::Unix(_) => "sampan",
             Self::Tcp(host) => host,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> io::Result<Socket> {
+        match self {
+            Self::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+            Self::Tcp(host) => {
+                let stream = TcpStream::connect(host).await?;
+                stream.set_nodelay(true)?;
+                Ok(Socket::Tcp(stream))
+            }
         }
     }
 }

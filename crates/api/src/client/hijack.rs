@@ -1,7 +1,7 @@
 //! A connection that became a two-way stream (attach, exec).
 
-use super::Socket;
 use crate::MULTIPLEXED_STREAM;
+use crate::socket::Socket;
 use bytes::{Buf, Bytes};
 use http::{Response, header};
 use hyper::body::Incoming;
@@ -48,20 +48,10 @@ impl Hijacked {
     /// # Errors
     /// fcntl(2); `Unsupported` where hyper did not give the socket back.
     pub fn into_socket(self) -> io::Result<(OwnedFd, Bytes)> {
-        let socket: OwnedFd = match self.stream {
-            Stream::Plain(Socket::Unix(stream)) => {
-                let stream = stream.into_std()?;
-                stream.set_nonblocking(false)?;
-                stream.into()
-            }
-            Stream::Plain(Socket::Tcp(stream)) => {
-                let stream = stream.into_std()?;
-                stream.set_nonblocking(false)?;
-                stream.into()
-            }
-            Stream::Upgraded(_) => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        Ok((socket, self.early))
+        let Stream::Plain(socket) = self.stream else { return Err(io::ErrorKind::Unsupported.into()) };
+        let socket = socket.into_plain()?;
+        socket.set_nonblocking(false)?;
+        Ok((socket.into(), self.early))
     }
 
     /// Whether the daemon says that stdout and stderr are told apart by frames. Before version 1.42 it says nothing, and

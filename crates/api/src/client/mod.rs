@@ -4,13 +4,11 @@
 mod address;
 mod body;
 mod hijack;
-mod socket;
 mod verbs;
 
 pub use address::{Address, DEFAULT_HOST, ParseAddressError};
 pub use body::{Body, ByteStream, JsonLines, Pending};
 pub use hijack::Hijacked;
-use socket::Socket;
 
 use crate::body::ErrorBody;
 use crate::{ApiVersion, Error, Result, json};
@@ -157,7 +155,7 @@ impl Client {
         upgrade: bool,
     ) -> Result<Response<Incoming>> {
         let request = self.request(method, path, body, upgrade)?;
-        let socket = Socket::connect(&self.address).await.map_err(|e| Error::connect(&self.address, e))?;
+        let socket = self.address.connect().await.map_err(|e| Error::connect(&self.address, e))?;
         let broken = |source| self.broken("sending a request", source);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;

@@ -1,4 +1,4 @@
-//! A client's connection, of either kind, into and out of tokio.
+//! A connected socket of either kind. The client makes them; the server accepts them.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,23 +7,30 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A connected socket.
+/// A connected socket in tokio's poll set. Shutting it down ends only our half.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub enum Socket {
+    /// Of the file system.
     Unix(UnixStream),
+    /// Of TCP.
     Tcp(TcpStream),
 }
 
-/// A socket outside tokio, which knows of which kind it is.
+/// The same outside tokio.
 #[derive(Debug)]
-pub(crate) enum Plain {
+pub enum Plain {
+    /// Of the file system.
     Unix(std::os::unix::net::UnixStream),
+    /// Of TCP.
     Tcp(std::net::TcpStream),
 }
 
 impl Socket {
     /// Takes it out of tokio's poll set. It stays non-blocking.
-    pub(crate) fn into_plain(self) -> io::Result<Plain> {
+    ///
+    /// # Errors
+    /// epoll_ctl(2).
+    pub fn into_plain(self) -> io::Result<Plain> {
         Ok(match self {
             Self::Unix(stream) => Plain::Unix(stream.into_std()?),
             Self::Tcp(stream) => Plain::Tcp(stream.into_std()?),
@@ -32,31 +39,46 @@ impl Socket {
 }
 
 impl Plain {
-    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+    /// A second descriptor of the same socket.
+    ///
+    /// # Errors
+    /// fcntl(2).
+    pub fn try_clone(&self) -> io::Result<Self> {
         Ok(match self {
             Self::Unix(stream) => Self::Unix(stream.try_clone()?),
             Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
         })
     }
 
-    pub(crate) fn into_fd(self) -> OwnedFd {
+    /// Whether calls return at once, with nothing done where they would have to wait.
+    ///
+    /// # Errors
+    /// ioctl(2).
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.into(),
-            Self::Tcp(stream) => stream.into(),
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
         }
     }
 
     /// Puts it into tokio's poll set.
-    pub(crate) fn into_socket(self) -> io::Result<Socket> {
+    ///
+    /// # Errors
+    /// epoll_ctl(2).
+    pub fn into_socket(self) -> io::Result<Socket> {
+        self.set_nonblocking(true)?;
         match self {
-            Self::Unix(stream) => {
-                stream.set_nonblocking(true)?;
-                UnixStream::from_std(stream).map(Socket::Unix)
-            }
-            Self::Tcp(stream) => {
-                stream.set_nonblocking(true)?;
-                TcpStream::from_std(stream).map(Socket::Tcp)
-            }
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(Socket::Tcp),
+        }
+    }
+}
+
+impl From<Plain> for OwnedFd {
+    fn from(socket: Plain) -> Self {
+        match socket {
+            Plain::Unix(stream) => stream.into(),
+            Plain::Tcp(stream) => stream.into(),
         }
     }
 }
