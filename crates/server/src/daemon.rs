@@ -80,6 +80,7 @@ impl DaemonError {
 pub fn daemon(options: DaemonOptions) -> Result<(), DaemonError> {
     sampan_sys::heap::give_back_early();
     start_log(options.level);
+    sampan_sys::process::raise_open_files().map_err(DaemonError::system("raise the limit of open files"))?;
     let _lock = RootLock::take(&options.data_root)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let mut runtime = tokio::runtime::Builder::new_current_thread();

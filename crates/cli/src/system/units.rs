@@ -95,7 +95,6 @@ Type=notify
 ExecStart={sampan} daemon -H fd://
 KillMode=process
 Restart=always
-LimitNOFILE=524288
 TasksMax=infinity
 
 [Install]

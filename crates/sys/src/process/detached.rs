@@ -4,6 +4,7 @@
 //! held any lock at that moment.
 
 use super::child::{Namespaces, pointers, raw_clone};
+use super::open_files::before_raise;
 use crate::cgroup::Door;
 use std::ffi::CString;
 use std::fs::File;
@@ -14,7 +15,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 const FAILED: i32 = 127;
 
 /// Starts the program `exe` in a session of its own, with the descriptors `fds` (source, number there) and no other
-/// above 2, signals as by default, inside the cgroups behind `door`. Returns its pid and pidfd once it executes.
+/// above 2, signals as by default, the limit of open files that this program was started with, inside the cgroups behind
+/// `door`. Returns its pid and pidfd once it executes.
 ///
 /// # Errors
 /// Those of clone3(2), or of the step that failed in the child: entering the cgroup, dup2(2), execveat(2).
@@ -36,6 +38,7 @@ pub fn spawn_detached(
         sources,
         doors: door.map(Door::raw_files).unwrap_or_default(),
         report: child_end.as_raw_fd(),
+        open_files: before_raise(),
     };
     let mut pidfd: libc::c_int = -1;
     let pid = raw_clone(Namespaces::empty(), door.and_then(Door::unified), &mut pidfd)?;
@@ -65,6 +68,7 @@ struct Start<'a> {
     sources: Vec<RawFd>,
     doors: Vec<RawFd>,
     report: RawFd,
+    open_files: Option<libc::rlimit>,
 }
 
 impl Start<'_> {
@@ -92,6 +96,10 @@ impl Start<'_> {
         unsafe { libc::setsid() };
         if self.place_descriptors().is_none() {
             return errno();
+        }
+        if let Some(limit) = &self.open_files {
+            // SAFETY: a live structure. A limit that was in force is allowed; what is open above it stays open.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) };
         }
         // SAFETY: both arrays end with a null pointer; the empty path with AT_EMPTY_PATH means the descriptor itself.
         unsafe {
