@@ -24,6 +24,9 @@ pub(crate) struct Network {
     bridge: Bridge,
     firewall: Firewall,
     leases: Mutex<Leases>,
+    /// Held while published ports change in the firewall and in [`Leases::published`]: putting back must not bring back
+    /// what was just taken out.
+    publishing: Mutex<()>,
 }
 
 struct Leases {
@@ -50,11 +53,15 @@ impl Network {
         }
         let leases =
             Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), published: HashMap::new() };
-        Ok(Self { bridge, firewall, leases: Mutex::new(leases) })
+        Ok(Self { bridge, firewall, leases: Mutex::new(leases), publishing: Mutex::default() })
     }
 
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publishing(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reserve(&self, container: &Container) -> Result<Endpoint> {
@@ -101,6 +108,7 @@ impl Network {
         if place.ports.is_empty() {
             return Ok(());
         }
+        let _in_one_go = self.publishing();
         let published = firewall::publish(&self.firewall, &container.id, &place.ports);
         published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))?;
         self.leases().published.insert(container.id.clone(), place.ports.clone());
@@ -109,6 +117,7 @@ impl Network {
 
     /// Takes ports out of the firewall. The link goes with its name space.
     fn detach(&self, container: &ContainerId, place: &Endpoint) -> Result<()> {
+        let _in_one_go = self.publishing();
         self.leases().published.remove(container);
         if place.ports.is_empty() {
             Ok(())
@@ -122,8 +131,11 @@ impl Network {
         let failed = |source| Error::Host { what: "watch the firewall".into(), source };
         let network = self.clone();
         let guard = move || {
+            // What is published already stays so: the table may have been lost while there was no daemon.
+            if let Err(e) = network.publish_all() {
+                tracing::error!("the published ports: {e}");
+            }
             // Its other end is never closed: the thread ends with the process.
-            network.publish_all();
             let Ok((stop, _open)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return };
             if let Err(e) = firewall::watch(&network.firewall, stop.as_fd(), || network.put_back()) {
                 tracing::error!("the firewall is not watched any more: {e}");
@@ -132,22 +144,21 @@ impl Network {
         std::thread::Builder::new().name("firewall".into()).spawn(guard).map(drop).map_err(failed)
     }
 
-    fn put_back(&self) {
+    fn put_back(&self) -> std::result::Result<(), sampan_network::Error> {
         tracing::info!("the firewall was changed by another program: putting back what was ours");
-        match firewall::ensure(&self.firewall) {
-            Ok(_the_start_told_of_obstacles) => self.publish_all(),
-            Err(e) => tracing::error!("the firewall could not be put back: {e}"),
-        }
+        let _the_start_told_of_obstacles = firewall::ensure(&self.firewall)?;
+        self.publish_all()
     }
 
-    /// What is published already stays so: after a daemon's start too, for the table may have been lost before.
-    fn publish_all(&self) {
+    /// Each container's, whatever became of the others'.
+    fn publish_all(&self) -> std::result::Result<(), sampan_network::Error> {
+        let _in_one_go = self.publishing();
         let published = self.leases().published.clone();
-        for (container, ports) in published {
-            if let Err(e) = firewall::publish(&self.firewall, &container, &ports) {
-                tracing::error!(container = container.short(), "its ports could not be put back: {e}");
-            }
+        let mut result = Ok(());
+        for (container, ports) in &published {
+            result = result.and(firewall::publish(&self.firewall, container, ports));
         }
+        result
     }
 
     /// Removes what no known container claims.

@@ -11,13 +11,20 @@ use std::time::{Duration, Instant};
 
 /// Changes come in bursts: what happens within this time of the first is reacted to once.
 const BURST: Duration = Duration::from_millis(50);
+/// What did not succeed is tried again after this, whether or not anything changes meanwhile.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks after the firewall until `stop` is readable or closed at its other end. A new chain of others that drops gets
 /// our rule, a new bridge of others is let through the guard; when our own table was removed (a reload of the host's
-/// firewall), `lost` is called, which brings it back with [`super::ensure`] and [`super::publish`].
+/// firewall), `lost` is called, which brings it back with [`super::ensure`] and [`super::publish`]. What fails is tried
+/// again until it succeeds.
 ///
 /// Blocks: give it a thread. Stop it before [`super::remove`], whose work it would undo.
-pub fn watch(firewall: &Firewall, stop: BorrowedFd<'_>, mut lost: impl FnMut()) -> Result<(), Error> {
+pub fn watch(
+    firewall: &Firewall,
+    stop: BorrowedFd<'_>,
+    mut lost: impl FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
     let failed = |source| Error::Watch { source };
     let tables = Socket::open(netlink::Family::Netfilter).map_err(failed)?;
     tables.join(nft::CHANGES).map_err(failed)?;
@@ -25,30 +32,32 @@ pub fn watch(firewall: &Firewall, stop: BorrowedFd<'_>, mut lost: impl FnMut()) 
     links.join(netlink::link_changes()).map_err(failed)?;
     let mut neighbours = Neighbours::default();
     // What happened before is not told.
-    let mut seen = Seen { lost: true, others: true, links: true };
-    let mut due = None;
+    let mut seen = Seen::EVERYTHING;
+    let mut due = Some(Instant::now());
+    let mut is_retry = false;
     loop {
-        if std::mem::take(&mut seen.lost) && !is_complete(firewall) {
-            lost();
-        }
-        due = (seen.others || seen.links).then(|| due.unwrap_or_else(|| Instant::now() + BURST));
         match wait(&tables, &links, stop, due).map_err(failed)? {
             Event::Stop => return Ok(()),
             Event::Tables => read_tables(&tables, firewall, &mut seen).map_err(failed)?,
             Event::Links => read_links(&links, &mut seen).map_err(failed)?,
             Event::Quiet => {
-                // Others may still be at it, and tables vanish between two looks: the next change is another try.
-                if let Err(error) = react(firewall, &mut neighbours, std::mem::take(&mut seen)) {
-                    tracing::warn!(%error, "cannot follow a change of the firewall");
+                let result = react(firewall, &mut neighbours, &seen, is_retry, &mut lost);
+                is_retry = result.is_err();
+                match result {
+                    Ok(()) => (seen, due) = (Seen::default(), None),
+                    Err(error) => {
+                        // Others may still be at it, and tables vanish between two looks.
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, "cannot follow a change of the firewall yet");
+                        due = Some(Instant::now() + RETRY);
+                    }
                 }
             }
         }
+        if !is_retry {
+            due = seen.due(due);
+        }
     }
-}
-
-/// Whether our table is there. If it cannot be read because it is changing, it is not.
-fn is_complete(firewall: &Firewall) -> bool {
-    open().is_ok_and(|socket| host::has_table(&socket, firewall).unwrap_or(false))
 }
 
 /// What has happened since the last reaction.
@@ -60,6 +69,19 @@ struct Seen {
     others: bool,
     /// A bridge came or went.
     links: bool,
+}
+
+impl Seen {
+    const EVERYTHING: Self = Self { lost: true, others: true, links: true };
+
+    /// When to react, if that was to be at `due`. Without our table, nothing that we publish can be reached.
+    fn due(&self, due: Option<Instant>) -> Option<Instant> {
+        match due {
+            _ if self.lost => Some(Instant::now()),
+            None if self.others || self.links => Some(Instant::now() + BURST),
+            due => due,
+        }
+    }
 }
 
 enum Event {
@@ -95,7 +117,7 @@ fn wait(
 fn read_tables(socket: &Socket, firewall: &Firewall, seen: &mut Seen) -> Result<(), netlink::Error> {
     socket.receive(|message| match message {
         // Messages were lost: anything may have happened.
-        None => *seen = Seen { lost: true, others: true, links: true },
+        None => *seen = Seen::EVERYTHING,
         Some((kind, body)) => {
             if let Some(change) = nft::change(kind, body) {
                 note(firewall, &change, seen);
@@ -128,8 +150,18 @@ fn read_links(socket: &Socket, seen: &mut Seen) -> Result<(), netlink::Error> {
     })
 }
 
-fn react(firewall: &Firewall, neighbours: &mut Neighbours, seen: Seen) -> Result<(), Error> {
+fn react(
+    firewall: &Firewall,
+    neighbours: &mut Neighbours,
+    seen: &Seen,
+    is_retry: bool,
+    lost: &mut impl FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
     let socket = open().map_err(|source| Error::Watch { source })?;
+    // What failed may have brought the table back, and not all that was in it.
+    if seen.lost && (is_retry || !host::has_table(&socket, firewall)?) {
+        lost()?;
+    }
     if seen.links {
         let now = host::neighbours(firewall)?;
         if now != *neighbours && host::has_guard(&socket, firewall)? {
