@@ -5,6 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sampan_testkit::{Cli, Daemon, Output, Session, eventually, programs};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 
 const CREATE: [&str; 4] = ["create.name", "create.home", "create.user", "create.record"];
 const START: [&str; 7] = [
@@ -143,6 +147,44 @@ fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
         trial.daemon.run(Cli::Sampan, &["rm", "-f", "c1"]);
         trial.daemon.nothing_is_left();
         trial.all_is_well();
+    }
+}
+
+/// A client that lets a container have a monitor before its start.
+fn wait_for_next_exit(trial: &Trial) -> UnixStream {
+    let mut client = UnixStream::connect(trial.daemon.scratch().join("sock")).unwrap();
+    client.write_all(b"POST /containers/c1/wait?condition=next-exit HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    client
+}
+
+/// A connection to a container's monitor besides the daemon's: as long as it is there, the monitor does not know that
+/// its daemon died.
+fn hold_monitor(trial: &Trial, id: &str) -> UnixStream {
+    let folder = File::open(trial.daemon.exec_root().join("containers").join(id)).unwrap();
+    UnixStream::connect(format!("/proc/self/fd/{}/monitor.sock", folder.as_raw_fd())).unwrap()
+}
+
+#[test]
+fn a_prepared_process_that_nobody_started_is_not_in_the_way() {
+    let mut trial = Trial::new();
+    let steps = ["start.prepare", "start.network"];
+    for (network, step) in ["none", "host", "bridge"].into_iter().flat_map(|n| steps.map(|step| (n, step))) {
+        let create = ["create", "--name", "c1", "--network", network, "bb", "sleep", "1000"];
+        let id = trial.daemon.sampan(&create);
+        let waiting = wait_for_next_exit(&trial);
+        eventually("a client waits for the start", || trial.daemon.sockets_of(&id) == 3);
+        let held = hold_monitor(&trial, &id);
+        trial.restart(DIE, step);
+        let client = Session::start(trial.daemon.client(Cli::Sampan, &["start", "c1"]));
+        trial.daemon.wait();
+        trial.daemon.set(DIE, "");
+        trial.daemon.start_again();
+        drop(client);
+        trial.daemon.sampan(&["start", "c1"]);
+        assert_eq!(trial.daemon.sampan(&["exec", "c1", "echo", "well"]), "well", "{network}, {step}");
+        drop((waiting, held));
+        trial.daemon.sampan(&["rm", "-f", "c1"]);
+        trial.daemon.nothing_is_left();
     }
 }
 

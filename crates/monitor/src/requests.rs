@@ -146,7 +146,8 @@ impl Monitor {
             return Err(Refusal::BadRequest { reason });
         }
         let summary = Box::new(self.record.summary().clone());
-        Ok(Answer::Hello { version: VERSION, pid: std::process::id() as i32, summary })
+        let prepared = matches!(self.state, State::Prepared(_));
+        Ok(Answer::Hello { version: VERSION, pid: std::process::id() as i32, summary, prepared })
     }
 
     fn subscribe(&mut self, asker: Asker, after: u64) -> Reply {

@@ -187,6 +187,9 @@ pub enum Answer {
         pid: i32,
         /// What it knows of the container.
         summary: Box<Summary>,
+        /// Process 1 exists and waits: somebody prepared it, and did not let it run.
+        #[serde(default)]
+        prepared: bool,
     },
     /// Process 1 exists and waits.
     Prepared {

@@ -95,8 +95,9 @@ fn dismiss_monitor<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, ()> {
 /// Connects to the monitor that the bundle has.
 pub(crate) async fn connect(driver: &Driver) -> std::result::Result<Monitor, CallError> {
     let id = &driver.container.id;
-    let (connection, _, entries) = Connection::open(id, &driver.paths.socket(), driver.summary.seq).await?;
-    Ok(Monitor { connection, entries })
+    let (connection, known, entries) =
+        Connection::open(id, &driver.paths.socket(), driver.summary.seq).await?;
+    Ok(Monitor { connection, entries, prepared: known.prepared })
 }
 
 /// Everything the monitor needs that is not in the OCI configuration.
@@ -170,10 +171,10 @@ pub(super) async fn end_monitor(driver: &mut Driver) {
 /// A daemon died between a start's first step and its last: the monitor forgets what it prepared, and goes on to wait with
 /// the clients it has.
 pub(super) async fn undo_half_a_start(driver: &mut Driver) {
-    if driver.endpoint.is_some()
-        && let Some(monitor) = &driver.monitor
+    if let Some(monitor) = driver.monitor.as_ref().filter(|monitor| monitor.prepared)
+        && let Err(e) = monitor.connection.call(Request::Abandon).await
     {
-        let _it_prepared_nothing = monitor.connection.call(Request::Abandon).await;
+        tracing::warn!(container = driver.container.id.short(), "half a start is not undone: {e:?}");
     }
     sandbox::release(driver).await;
 }

@@ -102,6 +102,8 @@ pub(crate) struct Driver {
 pub(crate) struct Monitor {
     pub(crate) connection: Connection,
     pub(crate) entries: Entries,
+    /// When it was connected to, process 1 waited for a start that another daemon did not finish.
+    pub(crate) prepared: bool,
 }
 
 impl Driver {
@@ -182,7 +184,7 @@ impl Driver {
     async fn catch_up(&mut self) {
         let Some(monitor) = self.monitor.as_ref().filter(|_| self.phase().is_active()) else { return };
         let Ok(Ok(known)) = tokio::time::timeout(PATIENCE, monitor.connection.hello()).await else { return };
-        while self.summary.seq < known.seq
+        while self.summary.seq < known.summary.seq
             && let Some(monitor) = &mut self.monitor
             && let Some(entry) = monitor.entries.recv().await
         {

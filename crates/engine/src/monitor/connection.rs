@@ -57,6 +57,13 @@ pub(crate) enum CallError {
     Late,
 }
 
+/// What a monitor knows of its container.
+pub(crate) struct Known {
+    pub(crate) summary: Summary,
+    /// Process 1 waits for its start.
+    pub(crate) prepared: bool,
+}
+
 /// Process 1 waits in its new name spaces.
 pub(crate) struct Prepared {
     /// The network name space and a route socket in it, where the daemon is to configure one.
@@ -69,7 +76,7 @@ impl Connection {
         id: &ContainerId,
         path: &Path,
         after: u64,
-    ) -> Result<(Self, Summary, Entries), CallError> {
+    ) -> Result<(Self, Known, Entries), CallError> {
         let stream = socket::connect_unix(path).map_err(CallError::Gone)?;
         rustix::io::ioctl_fionbio(&stream, true).map_err(|e| CallError::Gone(e.into()))?;
         let stream = UnixStream::from_std(stream.into()).map_err(CallError::Gone)?;
@@ -77,9 +84,9 @@ impl Connection {
         let connection = Self { id: id.clone(), shared: Arc::new(shared) };
         let (sender, entries) = mpsc::unbounded_channel();
         tokio::spawn(read_all(connection.shared.clone(), sender));
-        let summary = connection.hello().await?;
+        let known = connection.hello().await?;
         connection.call(Request::Subscribe { after }).await?;
-        Ok((connection, summary, entries))
+        Ok((connection, known, entries))
     }
 
     /// Whose monitor it is.
@@ -88,9 +95,11 @@ impl Connection {
     }
 
     /// What the monitor knows of its container by now.
-    pub(crate) async fn hello(&self) -> Result<Summary, CallError> {
+    pub(crate) async fn hello(&self) -> Result<Known, CallError> {
         match self.call(Request::Hello { version: VERSION }).await? {
-            Answer::Hello { version: VERSION, summary, .. } => Ok(*summary),
+            Answer::Hello { version: VERSION, summary, prepared, .. } => {
+                Ok(Known { summary: *summary, prepared })
+            }
             answer => Err(unexpected(&answer)),
         }
     }
