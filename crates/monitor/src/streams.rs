@@ -106,7 +106,8 @@ impl Monitor {
         for id in ids {
             self.read_input(id);
             let Some(client) = self.clients.get_mut(&id) else { continue };
-            let listens = matches!(&client.role, Role::Streams(a) if a.stdin && self.processes.contains_key(&a.process));
+            let listens = !client.input_ended
+                && matches!(&client.role, Role::Streams(a) if a.stdin && self.processes.contains_key(&a.process));
             if client.hung_up && !listens {
                 client.drop_now();
             }

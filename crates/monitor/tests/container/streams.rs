@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("two_clients_get_the_same", two_clients_get_the_same),
     ("a_slow_reader_stalls_and_loses_nothing", a_slow_reader_stalls_and_loses_nothing),
     ("a_gone_client_costs_nothing", a_gone_client_costs_nothing),
+    ("a_client_that_goes_in_two_steps_costs_nothing", a_client_that_goes_in_two_steps_costs_nothing),
     ("a_sender_that_is_not_read_is_not_reset", a_sender_that_is_not_read_is_not_reset),
     ("held_streams_end_after_two_seconds", held_streams_end_after_two_seconds),
     ("streams_closed_early_end_with_the_process", streams_closed_early_end_with_the_process),
@@ -136,6 +137,22 @@ fn a_gone_client_costs_nothing() {
     assert!(spent < 10, "{spent} ticks");
     assert_eq!(bed.until_exec_ended(&exec), 0);
     assert_eq!(bed.exec_output("cat /tmp/count").0, "200000\n");
+    end(bed);
+}
+
+/// First the end of its input, as of `echo x | docker exec -i`, then all of it, as when that is interrupted.
+fn a_client_that_goes_in_two_steps_costs_nothing() {
+    let mut bed = sleeper();
+    let (exec, mut peer) = bed.exec("cat; echo end; sleep 1000", RAW, b"early");
+    peer.0.shutdown(std::net::Shutdown::Write).unwrap();
+    peer.read_until("earlyend\n");
+    drop(peer);
+    let before = ticks(bed.pid);
+    assert_eq!(bed.exec_output("sleep 0.3").1, 0);
+    let spent = ticks(bed.pid) - before;
+    assert!(spent < 10, "{spent} ticks");
+    let told = bed.daemon.call(Request::Resize { exec: Some(exec), rows: 1, columns: 1 });
+    assert_eq!(told, Err(Refusal::NoTerminal), "the process goes on");
     end(bed);
 }
 
