@@ -4,7 +4,7 @@ use crate::host::Host;
 use crate::paths::{ContainerPaths, Paths};
 use crate::{Error, Result};
 use sampan_spec::ContainerId;
-use sampan_spec::monitor::LISTENER_FD;
+use sampan_spec::monitor::{ENVIRONMENT, LISTENER_FD};
 use sampan_sys::cgroup::{Cgroup, CgroupError, Layout};
 use sampan_sys::{memfd, process, socket};
 use std::ffi::CString;
@@ -51,8 +51,9 @@ impl Runtime {
         let argv = [c"sampan-runtime".to_owned(), c"monitor".to_owned(), c_path(&paths.bundle)?];
         let failed = |source| Error::Host { what: "launch a monitor".into(), source };
         let door = self.monitors.door().map_err(cgroup("open the monitors' control group"))?;
-        let (_, pidfd) =
-            process::spawn_detached(self.program.as_fd(), &argv, &[], &fds, Some(&door)).map_err(failed)?;
+        let environment = [ENVIRONMENT.to_owned()];
+        let spawned = process::spawn_detached(self.program.as_fd(), &argv, &environment, &fds, Some(&door));
+        let (_, pidfd) = spawned.map_err(failed)?;
         self.children().push(pidfd);
         Ok(())
     }

@@ -73,6 +73,7 @@ impl Monitor {
             })
             .map(|(key, _)| *key)
             .collect();
+        self.untidy |= !over.is_empty();
         for key in over {
             self.processes.remove(&key);
             if key == MAIN {

@@ -87,6 +87,8 @@ pub(crate) struct Monitor {
     pub(crate) size: Option<(u16, u16)>,
     pub(crate) buffer: Vec<u8>,
     pub(crate) life: Life,
+    /// A process has begun or ended since freed memory was given back.
+    pub(crate) untidy: bool,
     last_number: u64,
 }
 
@@ -149,6 +151,7 @@ impl Monitor {
                 quit: false,
                 last_event: Instant::now(),
             },
+            untidy: true,
             last_number: 0,
         })
     }
@@ -159,6 +162,9 @@ impl Monitor {
             if self.is_over() {
                 self.record.close();
                 return Ok(());
+            }
+            if std::mem::take(&mut self.untidy) {
+                sampan_sys::heap::give_back_now();
             }
             let deadline = if more { Some(Instant::now()) } else { self.deadline() };
             for (token, flags) in self.wait_for_events(deadline)? {

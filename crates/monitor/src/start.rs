@@ -129,6 +129,7 @@ impl Monitor {
             let _ = process.resize(rows, columns);
         }
         self.processes.insert(MAIN, process);
+        self.untidy = true;
         self.state = State::Running { sandbox, root, since: Instant::now(), paused: false, ended: None };
         self.report(Event::Started { pid, boot_id: self.boot_id.clone() });
         Ok(pid)

@@ -22,11 +22,15 @@ use crate::stream::Stream;
 use crate::{ClientId, ExecId, Signal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::ffi::CStr;
 
 /// The protocol's version, in `Hello` from both sides.
 pub const VERSION: u32 = 1;
 /// The listening socket's descriptor in a monitor.
 pub const LISTENER_FD: i32 = 3;
+/// The environment a monitor is started with: the C library is to keep no freed memory aside for each size of object, which
+/// would be half of what a monitor holds.
+pub const ENVIRONMENT: &CStr = c"GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
 /// A frame's JSON document is at most this long: an exec's arguments and environment can reach a few megabytes.
 pub const JSON_MAX: u32 = 16 << 20;
 /// A frame's raw bytes are at most this long: what a client had sent before its connection was handed over.

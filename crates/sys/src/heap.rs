@@ -15,3 +15,13 @@ pub fn give_back_early() {
         unsafe { libc::mallopt(parameter, value) };
     }
 }
+
+/// Returns to the system all whole pages that nothing is in (malloc_trim(3)). It looks at the whole heap: for one that is
+/// small, after work that is rare.
+pub fn give_back_now() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes a number and touches free memory only.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}

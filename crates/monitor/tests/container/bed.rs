@@ -5,7 +5,7 @@ use sampan_spec::bundle::{
     CONFIG, Log, Restart, RootFs, SOCKET, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION,
 };
 use sampan_spec::journal::ExecProcess;
-use sampan_spec::monitor::{Answer, Framing, LISTENER_FD, Refusal, Request};
+use sampan_spec::monitor::{Answer, ENVIRONMENT, Framing, LISTENER_FD, Refusal, Request};
 use sampan_spec::stream::Stream;
 use sampan_spec::{ContainerId, ExecId, Signal};
 use sampan_sys::cgroup::{Cgroup, Layout};
@@ -103,7 +103,7 @@ impl Plan {
         let bundle = CString::new(folder.path().to_str().unwrap()).unwrap();
         let argv = [c"test".to_owned(), c"monitor".to_owned(), bundle];
         let fds = [(listener, LISTENER_FD), (stderr, 2)];
-        let (pid, pidfd) = spawn_detached(exe.as_fd(), &argv, &[], &fds, None).unwrap();
+        let (pid, pidfd) = spawn_detached(exe.as_fd(), &argv, &[ENVIRONMENT.to_owned()], &fds, None).unwrap();
         drop(fds);
         let daemon = Daemon::connect(&socket, 0);
         Bed { folder, id: self.supervise.id, pid, pidfd: Some(pidfd), daemon }
