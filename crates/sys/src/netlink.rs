@@ -21,7 +21,7 @@ pub use route::{
 use answer::{Answer, Answers};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, netlink, recv, sendto, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, netlink, recv, send, socket_with,
     sockopt,
 };
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -197,9 +197,9 @@ impl Socket {
         Ok(())
     }
 
+    /// A netlink socket that is connected to nobody sends to the kernel.
     fn send(&self, messages: &Messages) -> Result<(), Error> {
-        let kernel = netlink::SocketAddrNetlink::new(0, 0);
-        rustix::io::retry_on_intr(|| sendto(&self.0, messages.bytes(), SendFlags::empty(), &kernel))?;
+        rustix::io::retry_on_intr(|| send(&self.0, messages.bytes(), SendFlags::empty()))?;
         Ok(())
     }
 

@@ -48,14 +48,14 @@ impl<'a> Answer<'a> {
             return Ok(());
         }
         let note = (self.flags & F_ACK_TLVS != 0).then(|| self.note()).flatten();
-        Err(Error::Refused { request, errno: Errno::from_raw_os_error(-code), note })
+        Err(Error::Refused { request, errno: errno(code)?, note })
     }
 
     /// The end of a dump carries an error number too.
     pub(super) fn done(&self) -> Result<(), Error> {
         match u32_at(self.body, 0).map(u32::cast_signed) {
             Some(code) if code < 0 => {
-                Err(Error::Refused { request: Some(0), errno: Errno::from_raw_os_error(-code), note: None })
+                Err(Error::Refused { request: Some(0), errno: errno(code)?, note: None })
             }
             _ => Ok(()),
         }
@@ -65,5 +65,27 @@ impl<'a> Answer<'a> {
         const MESSAGE: u16 = 1;
         let attributes = Attributes(self.body.get(4 + HEADER..)?);
         attributes.find(MESSAGE).and_then(text).map(str::to_owned)
+    }
+}
+
+/// The kernel's error numbers are negative, and no smaller than this.
+const ERRNO_MIN: i32 = -4095;
+
+fn errno(code: i32) -> Result<Errno, Error> {
+    let valid = (ERRNO_MIN..0).contains(&code);
+    if valid { Ok(Errno::from_raw_os_error(-code)) } else { Err(Error::Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_error_number_is_malformed() {
+        for (code, want) in [(-2, Some(Errno::NOENT)), (1, None), (-4096, None), (i32::MIN, None)] {
+            let answer = Answer { kind: 0, flags: 0, sequence: 0, body: &code.to_ne_bytes() };
+            assert_eq!(answer.acknowledged(None).unwrap_err().errno(), want, "{code}");
+            assert_eq!(answer.done().err().and_then(|e| e.errno()), want, "{code}");
+        }
     }
 }
