@@ -1,60 +1,66 @@
 //! `cargo xtask long`: what takes too long for every change, or needs what a test machine may not have.
 
-use crate::command::{cargo, check, find};
-use crate::{setup, speed, vm};
-use anyhow::{Result, bail};
+use crate::command::{cargo, check};
+use crate::{deny, setup, speed, vm};
+use anyhow::{Result, bail, ensure};
+use std::env;
+use std::time::Instant;
 
-/// A long task: its name, what it does, and the function.
-type Task = (&'static str, &'static str, fn() -> Result<()>);
+/// A long task: its name, what it does, and the function. That takes how much to do, where the user says so.
+type Task = (&'static str, &'static str, fn(Option<u32>) -> Result<()>);
 
 const TASKS: &[Task] = &[
-    ("deny", "licences, duplicates and sources of all dependencies (installs cargo-deny)", deny),
+    (
+        "deny",
+        "licences, duplicates, sources and advisories of all dependencies (installs cargo-deny)",
+        deny::deny,
+    ),
     ("peers", "the script of all verbs against the Docker that $SAMPAN_PEER names", peers),
-    ("speed", "the promises on speed and size, beside the Docker that $SAMPAN_PEER names", speed::speed),
-    ("soak", "the tests of the root package, twenty times", soak),
-    ("cuts", "power cuts of a virtual machine in which containers are made and removed", vm::power_cuts),
+    (
+        "speed",
+        "the promises on speed and size, beside the Docker that $SAMPAN_PEER names; N rounds",
+        speed::speed,
+    ),
+    ("repeat", "the tests of the root package, N times", repeat),
+    ("cuts", "N power cuts of a virtual machine in which containers are made and removed", vm::power_cuts),
 ];
 
-/// Runs these tasks, or all; `list` prints them.
-pub(crate) fn long(names: &[String]) -> Result<()> {
-    if names.iter().any(|name| name == "list") {
+/// Runs these tasks, or all; `list` prints them. A number among the names says how much to do.
+pub(crate) fn long(arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|name| name == "list") {
         TASKS.iter().for_each(|(name, what, _)| println!("{name:8}{what}"));
         return Ok(());
     }
+    let (amounts, names): (Vec<_>, Vec<_>) =
+        arguments.iter().partition(|argument| argument.parse::<u32>().is_ok());
+    let amount = amounts.first().and_then(|amount| amount.parse().ok());
     if let Some(unknown) = names.iter().find(|name| !TASKS.iter().any(|task| task.0 == name.as_str())) {
         bail!("there is no long task {unknown}: cargo xtask long list");
     }
-    for (name, _, task) in TASKS.iter().filter(|task| names.is_empty() || names.iter().any(|n| n == task.0)) {
+    let wanted = TASKS.iter().filter(|task| names.is_empty() || names.iter().any(|name| *name == task.0));
+    for (name, _, task) in wanted {
         println!("== {name}");
-        task()?;
+        let began = Instant::now();
+        task(amount)?;
+        println!("== {name}: passed in {} s", began.elapsed().as_secs());
     }
     Ok(())
 }
 
-fn deny() -> Result<()> {
-    if find("cargo-deny").is_none() {
-        check(cargo().args(["install", "--locked", "cargo-deny"]))?;
-    }
-    check(cargo().args(["deny", "check"]))
-}
-
-fn peers() -> Result<()> {
-    check(cargo().args([
-        "test",
-        "--package=sampan",
-        "--features=peers",
-        "--test=verbs",
-        "docker_does_the_same",
-    ]))
+fn peers(_: Option<u32>) -> Result<()> {
+    setup::tests()?;
+    ensure!(env::var_os("SAMPAN_PEER").is_some(), "SAMPAN_PEER must name a Docker: unix:///run/docker.sock");
+    let test = ["--features=peers", "--test=verbs", "docker_does_the_same"];
+    check(cargo().args(["test", "--package=sampan"]).args(test))
 }
 
 /// How often the tests are run.
-const ROUNDS: usize = 20;
+const ROUNDS: u32 = 20;
 
-fn soak() -> Result<()> {
-    setup::tests()?;
-    for round in 1..=ROUNDS {
-        println!("== round {round} of {ROUNDS}");
+fn repeat(rounds: Option<u32>) -> Result<()> {
+    let rounds = rounds.unwrap_or(ROUNDS);
+    for round in 1..=rounds {
+        println!("== round {round} of {rounds}");
         crate::test::test(&["--package=sampan".to_owned()])?;
     }
     Ok(())

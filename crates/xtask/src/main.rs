@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod command;
+mod deny;
 mod long;
 mod run;
 mod setup;
@@ -24,7 +25,7 @@ usage: cargo xtask TASK
   setup             only install what tests need (Debian and Ubuntu, as root)
   tidy              only check the house rules; prints the sizes of files and functions
   vm [SCRIPT]       the smoke test, or a script of yours, in a virtual machine with a stock Debian 12
-  long [NAME...]    what takes too long for every change: `cargo xtask long list`
+  long [NAME...] [N]  what takes too long for every change: `cargo xtask long list`
 ";
 
 fn main() -> Result<()> {

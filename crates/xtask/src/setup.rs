@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: what the tests need from Debian or Ubuntu. Programs that are there already are left alone.
 
-use crate::command::{check, command, find, output, target};
+use crate::command::{cargo, check, command, find, output, target};
 use anyhow::{Context, Result, ensure};
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,34 @@ pub(crate) fn tests() -> Result<()> {
 /// Installs what building a virtual machine needs.
 pub(crate) fn machine() -> Result<()> {
     install(MACHINE)
+}
+
+/// Where a tool for cargo is. If there is none it is built below the target folder; unoptimised, which takes a minute.
+pub(crate) fn cargo_tool(name: &str) -> Result<PathBuf> {
+    if let Some(found) = find_cargo_tool(name)? {
+        return Ok(found);
+    }
+    let folder = own_tools()?;
+    // A target folder of its own: cargo locks the usual one.
+    let built = folder.join("build");
+    let mut command = cargo();
+    command.args(["install", "--locked", "--debug", "--root"]).arg(&folder).arg("--target-dir").arg(&built);
+    check(command.arg(name))?;
+    fs::remove_dir_all(&built).with_context(|| format!("cannot remove {}", built.display()))?;
+    Ok(folder.join("bin").join(name))
+}
+
+/// Where a tool for cargo is, if it is there: on the path, where cargo installs, or where [`cargo_tool`] does.
+pub(crate) fn find_cargo_tool(name: &str) -> Result<Option<PathBuf>> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let mut places = home.into_iter().chain([own_tools()?]).map(|folder| folder.join("bin").join(name));
+    Ok(find(name).or_else(|| places.find(|file| file.is_file())))
+}
+
+/// Where tools for cargo are installed, below the target folder.
+fn own_tools() -> Result<PathBuf> {
+    Ok(target()?.join("tools/cargo"))
 }
 
 /// Where Docker's client is. If there is none it is unpacked from its package below the target folder: installing that package

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Each measure is taken this often, and once before to warm up.
-const ROUNDS: usize = 9;
+const ROUNDS: u32 = 9;
 const IMAGE: &str = "bb";
 const CONTAINER: &str = "sampan-speed";
 /// A command, and the part of Docker's time that it may take at most: one of this many.
@@ -24,13 +24,13 @@ const DAEMON_KIB: u64 = 16 << 10;
 const MONITOR_KIB: u64 = 500;
 
 /// Measures, prints and compares. `$SAMPAN_PEER` is the Docker to compare with, as for `docker --host`.
-pub(crate) fn speed() -> Result<()> {
+pub(crate) fn speed(rounds: Option<u32>) -> Result<()> {
     let host =
         std::env::var("SAMPAN_PEER").context("SAMPAN_PEER must name a Docker: unix:///run/docker.sock")?;
     let built = run::build()?;
     let daemon = Daemon::start(Programs { sampan: built.sampan, runtime: built.runtime });
     let mut kept = size("idle daemon, resident", resident(daemon.pid())?, DAEMON_KIB);
-    let engines = Engines { daemon: &daemon, host };
+    let engines = Engines { daemon: &daemon, host, rounds: rounds.unwrap_or(ROUNDS) };
     engines.prepare()?;
     for (name, arguments, least) in TIMES {
         kept &= engines.compare(name, arguments, least)?;
@@ -44,6 +44,7 @@ pub(crate) fn speed() -> Result<()> {
 struct Engines<'a> {
     daemon: &'a Daemon,
     host: String,
+    rounds: u32,
 }
 
 impl Engines<'_> {
@@ -78,7 +79,7 @@ impl Engines<'_> {
     /// Interleaves the rounds, so that a drift of the machine hits both alike.
     fn compare(&self, name: &str, arguments: &[&str], least: f64) -> Result<bool> {
         let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..=ROUNDS {
+        for _ in 0..=self.rounds {
             for (command, times) in self.commands(arguments).into_iter().zip(&mut times) {
                 let began = Instant::now();
                 finish(command, &[])?;
@@ -119,17 +120,17 @@ fn size(name: &str, found: u64, most: u64) -> bool {
 }
 
 fn resident(pid: i32) -> Result<u64> {
-    sum(&format!("/proc/{pid}/status"), &["VmRSS:"])
+    kib_of(&format!("/proc/{pid}/status"), &["VmRSS:"])
 }
 
 fn monitor(daemon: &Daemon) -> Result<u64> {
     let folder = daemon.exec_root().join("containers");
     let (pid, _) = pids_mentioning(Path::new(&folder)).into_iter().next().context("there is no monitor")?;
-    sum(&format!("/proc/{pid}/smaps_rollup"), &["Private_Clean:", "Private_Dirty:"])
+    kib_of(&format!("/proc/{pid}/smaps_rollup"), &["Private_Clean:", "Private_Dirty:"])
 }
 
 /// The sum of these lines of a file, in KiB.
-fn sum(file: &str, names: &[&str]) -> Result<u64> {
+fn kib_of(file: &str, names: &[&str]) -> Result<u64> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
     let lines = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
     Ok(lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum())

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all that must hold before a change goes in.
 
 use crate::command::{cargo, check};
-use crate::{setup, tidy};
+use crate::{deny, setup, tidy};
 use anyhow::{Context, Result, ensure};
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -21,6 +21,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         check(cargo().args(["fmt", "--all", "--check"]))?;
         check(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny=warnings"]))?;
         tidy::print()?;
+        deny::deny_if_there()?;
     }
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);

@@ -55,13 +55,14 @@ pub(crate) fn run(script: Option<&Path>) -> Result<()> {
 ///
 /// # Errors
 /// When something is not as it should be after a cut.
-pub(crate) fn power_cuts() -> Result<()> {
+pub(crate) fn power_cuts(cuts: Option<u32>) -> Result<()> {
+    let cuts = cuts.unwrap_or(POWER_CUTS);
     let place = Place::open()?;
     let image = image::ensure(&place.folder)?;
     let share = place.share(CUTS)?;
     let disk = place.run.join("root.img");
     check(command("cp").arg("--sparse=always").arg(&image.root).arg(&disk))?;
-    for cut in 0..=POWER_CUTS {
+    for cut in 0..=cuts {
         // Spread over the time that a round of the script takes.
         let grace = GRACE * (cut * 7 % POWER_CUTS) / POWER_CUTS;
         let end = place.boot(&image, &share, Disk::Kept(disk.clone()), grace)?;
