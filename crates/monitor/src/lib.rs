@@ -21,6 +21,8 @@ mod container;
 mod detach;
 mod events;
 mod exec;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod keep;
 mod monitor;
 mod oom;

@@ -22,6 +22,8 @@ mod child;
 pub mod cli;
 mod exec;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod launch;
 mod limits;
 mod options;

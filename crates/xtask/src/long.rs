@@ -1,7 +1,7 @@
 //! `cargo xtask long`: what takes too long for every change, or needs what a test machine may not have.
 
 use crate::command::{cargo, check};
-use crate::{deny, setup, speed, vm};
+use crate::{deny, fuzz, setup, speed, vm};
 use anyhow::{Result, bail, ensure};
 use std::env;
 use std::time::Instant;
@@ -15,6 +15,7 @@ const TASKS: &[Task] = &[
         "licences, duplicates, sources and advisories of all dependencies (installs cargo-deny)",
         deny::deny,
     ),
+    ("fuzz", "the parsers of foreign bytes; N is seconds for each (installs cargo-fuzz)", fuzz::fuzz),
     ("peers", "the script of all verbs against the Docker that $SAMPAN_PEER names", peers),
     (
         "speed",

@@ -5,6 +5,7 @@
 
 mod command;
 mod deny;
+mod fuzz;
 mod long;
 mod run;
 mod setup;

@@ -16,6 +16,8 @@ const MACHINE: &[Need] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
+/// What building the fuzzer needs besides cargo's own.
+const FUZZER: &[Need] = &[("c++", "g++")];
 /// The packages that have held Docker's client, in the order of their age; which one a release has differs.
 const DOCKER_CLIENT: [&str; 2] = ["docker-cli", "docker.io"];
 
@@ -34,6 +36,12 @@ pub(crate) fn tests() -> Result<()> {
 /// Installs what building a virtual machine needs.
 pub(crate) fn machine() -> Result<()> {
     install(MACHINE)
+}
+
+/// Installs what fuzzing needs.
+pub(crate) fn fuzzer() -> Result<PathBuf> {
+    install(FUZZER)?;
+    cargo_tool("cargo-fuzz")
 }
 
 /// Where a tool for cargo is. If there is none it is built below the target folder; unoptimised, which takes a minute.

@@ -19,6 +19,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     setup::tests()?;
     if arguments.is_empty() {
         check(cargo().args(["fmt", "--all", "--check"]))?;
+        check(cargo().args(["fmt", "--manifest-path=fuzz/Cargo.toml", "--check"]))?;
         check(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny=warnings"]))?;
         tidy::print()?;
         deny::deny_if_there()?;

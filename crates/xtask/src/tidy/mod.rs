@@ -72,7 +72,7 @@ fn misplaced(source: &Source, words: &[&str], places: &[&str]) -> Vec<String> {
 fn sources() -> Result<Vec<Source>> {
     let root = command::root();
     let mut found = Vec::new();
-    for folder in ["crates", "src", "tests"] {
+    for folder in ["crates", "fuzz/fuzz_targets", "fuzz/src", "src", "tests"] {
         collect(&root.join(folder), &mut found)?;
     }
     found.sort();
