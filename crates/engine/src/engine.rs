@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bridge of an engine that was told nothing else. Another name sets an engine apart from others on its host.
-const DEFAULT_BRIDGE: &str = "sampan0";
+pub(crate) const DEFAULT_BRIDGE: &str = "sampan0";
 
 /// How to open an engine.
 #[derive(Clone, Debug)]

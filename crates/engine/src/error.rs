@@ -145,6 +145,9 @@ pub enum Error {
         /// What came of it.
         source: io::Error,
     },
+    /// The host cannot be cleaned up under them.
+    #[error("containers still run: stop them first")]
+    StillRunning,
     /// The engine is stopping.
     #[error("the daemon is stopping")]
     Stopping,
@@ -175,6 +178,7 @@ impl Error {
             | Self::Removing(_)
             | Self::RemoveRunning { .. }
             | Self::NoTerminal(_)
+            | Self::StillRunning
             | Self::ImageInUse(_) => ErrorKind::Conflict,
             Self::AlreadyStarted(_) | Self::AlreadyStopped(_) => ErrorKind::NotModified,
             Self::NotSupported(_) => ErrorKind::NotImplemented,

@@ -5,6 +5,7 @@
 //! more than one step says how each is undone ([`steps`]).
 
 mod blocking;
+mod clean_up;
 mod engine;
 mod error;
 mod host;
@@ -19,6 +20,7 @@ pub mod container;
 pub mod image;
 pub mod system;
 
+pub use clean_up::clean_up;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use monitor::Handover;

@@ -107,6 +107,6 @@ fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|e| Error::file("use", path)(e.into()))
 }
 
-fn cgroup(what: &'static str) -> impl FnOnce(CgroupError) -> Error {
+pub(crate) fn cgroup(what: &'static str) -> impl FnOnce(CgroupError) -> Error {
     move |error| Error::Host { what: what.into(), source: io::Error::other(error) }
 }

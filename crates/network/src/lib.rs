@@ -40,3 +40,10 @@ pub fn sweep(
     gone.extend(firewall::sweep(firewall, known)?);
     Ok(gone)
 }
+
+/// Removes what was made for a daemon with this bridge: the bridge itself, unless it is the administrator's, the firewall's
+/// table, and the rules in others' tables. What is not there is no error. For after the last daemon.
+pub fn clear(bridge: &str) -> Result<(), Error> {
+    remove_bridge(bridge)?;
+    firewall::remove(&Firewall { table: firewall::table_name(bridge), networks: Vec::new() })
+}

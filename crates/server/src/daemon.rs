@@ -57,6 +57,9 @@ pub enum DaemonError {
     /// The engine could not be opened.
     #[error("cannot open the engine")]
     Engine(#[from] sampan_engine::Error),
+    /// What was made on the host could not be removed.
+    #[error("cannot clean up")]
+    CleanUp(#[source] sampan_engine::Error),
     /// The system refused something.
     #[error("{what}")]
     System {
@@ -90,6 +93,17 @@ pub fn daemon(options: DaemonOptions) -> Result<(), DaemonError> {
     // Blocking work that is still going on must not hold up the end.
     runtime.shutdown_background();
     result
+}
+
+/// Removes what a daemon with these options has made on the host. Its images and containers stay.
+///
+/// # Errors
+/// When a daemon or a container still runs, or something cannot be removed.
+pub fn clean_up(options: &DaemonOptions) -> Result<(), DaemonError> {
+    start_log(options.level);
+    // A data-root that is gone is nobody's, and is not made again for this.
+    let _lock = options.data_root.is_dir().then(|| RootLock::take(&options.data_root)).transpose()?;
+    sampan_engine::clean_up(&options.bridge).map_err(DaemonError::CleanUp)
 }
 
 async fn run(options: DaemonOptions) -> Result<(), DaemonError> {

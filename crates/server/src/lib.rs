@@ -20,7 +20,7 @@ mod route;
 mod routes;
 mod upload;
 
-pub use daemon::{DaemonError, daemon};
+pub use daemon::{DaemonError, clean_up, daemon};
 pub use options::{ConfigError, DaemonOptions, Level};
 
 use clap::Parser;
@@ -38,7 +38,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
         }
     };
-    let result = DaemonOptions::new(arguments).map_err(DaemonError::Config).and_then(daemon);
+    let run = |options: DaemonOptions| if options.clean_up { clean_up(&options) } else { daemon(options) };
+    let result = DaemonOptions::new(arguments).map_err(DaemonError::Config).and_then(run);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// A file of options, as Docker's daemon.json [default: /etc/sampan/daemon.json, if it is there]
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+    /// Run nothing: remove the bridge, the firewall rules and the control groups that a daemon with these options has made
+    #[arg(long)]
+    clean_up: bool,
 }
 
 /// The options with everything decided.
@@ -69,6 +72,8 @@ pub struct DaemonOptions {
     pub bip: Option<String>,
     /// How much to log.
     pub level: Level,
+    /// Only remove what a daemon with these options has made on the host.
+    pub clean_up: bool,
 }
 
 /// How much is logged: this and what is graver.
@@ -172,6 +177,7 @@ impl DaemonOptions {
             pidfile: flags.pidfile.or(file.text("pidfile")?.map(PathBuf::from)),
             bridge: text(flags.bridge, "bridge")?.unwrap_or_else(|| "sampan0".into()),
             bip: text(flags.bip, "bip")?,
+            clean_up: flags.clean_up,
             level: if debug { Level::Debug } else { Level::parse(level.as_deref())? },
         })
     }

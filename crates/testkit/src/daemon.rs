@@ -6,6 +6,7 @@ use crate::process::{eventually, pids_mentioning, runs, signal, soon};
 use crate::{image, leaks};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -106,7 +107,7 @@ impl Daemon {
     }
 
     /// Its bridge's name, which also names the folder of its containers' cgroups.
-    pub(crate) fn bridge(&self) -> &str {
+    pub fn bridge(&self) -> &str {
         &self.bridge
     }
 
@@ -200,6 +201,22 @@ impl Daemon {
         self.process.as_ref().map(|process| process.id().cast_signed())
     }
 
+    /// Has what it made on its host removed, as far as that does not need it.
+    #[track_caller]
+    pub fn clean_up(&self) -> Output {
+        let mut command = self.network.command(&self.programs.sampan.to_string_lossy());
+        command.arg("daemon").args(self.options()).arg("--clean-up");
+        Output::of(command, &[])
+    }
+
+    /// A daemon's options.
+    fn options(&self) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec!["--data-root".into(), self.data_root().into()];
+        all.extend(["--exec-root".into(), self.exec_root().into(), "--bridge".into(), self.bridge().into()]);
+        all.extend(["--bip", "10.213.0.1/24", "--log-level", "debug"].map(OsString::from));
+        all
+    }
+
     /// The daemon in its network, the test's socket as its descriptor 3 (sd_listen_fds(3)). The shell becomes it.
     fn spawn(&self) -> Child {
         let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
@@ -207,8 +224,7 @@ impl Daemon {
             fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = self.network.command("sh");
         command.args(["-c", script, "sh"]).arg(&self.programs.sampan).args(["daemon", "--host", "fd://"]);
-        command.arg("--data-root").arg(self.data_root()).arg("--exec-root").arg(self.exec_root());
-        command.args(["--bridge", &self.bridge, "--bip", "10.213.0.1/24", "--log-level", "debug"]);
+        command.args(self.options());
         command.env("SAMPAN_RUNTIME", &self.programs.runtime);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let listener = OwnedFd::from(self.socket.try_clone().unwrap());

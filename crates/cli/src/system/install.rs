@@ -36,6 +36,8 @@ pub(crate) enum InstallError {
     Remove { path: PathBuf, source: io::Error },
     #[error("cannot make the group {DOCKER_GROUP}: {0}")]
     Group(String),
+    #[error("all was removed but what the engine has made on this host: {0}")]
+    CleanUp(String),
     #[error(transparent)]
     Systemctl(#[from] SystemctlError),
 }

@@ -36,8 +36,8 @@ pub(crate) fn uninstall() -> Result<(), InstallError> {
     for name in NAMES {
         remove(&Path::new(PROGRAMS).join(name))?;
     }
-    remove_network();
-    remove_exec_root()
+    remove_exec_root()?;
+    clean_up()
 }
 
 fn is_known(unit: &str) -> bool {
@@ -60,12 +60,16 @@ fn gone(result: io::Result<()>, path: PathBuf) -> Result<(), InstallError> {
     }
 }
 
-/// The bridge and the firewall table hold nothing by now; a host without these programs loses them at its next boot.
-fn remove_network() {
-    for command in [["ip", "link", "delete", "sampan0"], ["nft", "delete", "table", "inet sampan"]] {
-        let (program, arguments) = (command[0], command[1..].iter().flat_map(|word| word.split(' ')));
-        let mut command = Command::new(program);
-        let _ =
-            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+/// Bridge, firewall rules and control groups are the daemon's: it knows by its options which they are. This program is
+/// executed again, whose file may be gone by now.
+fn clean_up() -> Result<(), InstallError> {
+    let output = Command::new("/proc/self/exe")
+        .args(["daemon", "--clean-up"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| InstallError::Read { path: "/proc/self/exe".into(), source })?;
+    if output.status.success() {
+        return Ok(());
     }
+    Err(InstallError::CleanUp(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }
