@@ -154,12 +154,12 @@ impl Index {
         &self.manifests
     }
 
-    /// The entry to use on `platform`: of those that run there, one of the very same variant before the first. Entries
-    /// without a platform are taken for any.
+    /// The entry to use on `platform`: of those that run there the one that fits best, and of several such ones the
+    /// first. Entries without a platform are taken for any.
     pub fn select(&self, platform: &Platform) -> Option<&Descriptor> {
-        let fits = |d: &&Descriptor| d.platform.as_ref().is_none_or(|p| p.runs_on(platform));
-        let exact = |d: &&Descriptor| d.platform.as_ref() == Some(platform);
-        self.manifests.iter().find(exact).or_else(|| self.manifests.iter().find(fits))
+        let fitness = |d: &Descriptor| d.platform.as_ref().map_or(Some(usize::MAX), |p| p.fitness(platform));
+        let fitting = self.manifests.iter().filter_map(|d| Some((fitness(d)?, d)));
+        fitting.min_by_key(|(fitness, _)| *fitness).map(|(_, d)| d)
     }
 }
 
@@ -208,7 +208,9 @@ mod tests {
         for (os, architecture, variant, want) in [
             ("linux", "amd64", None, Some("linux/amd64")),
             ("linux", "arm", Some("v7"), Some("linux/arm/v7")),
-            ("linux", "arm", None, Some("linux/arm/v6")),
+            ("linux", "arm", None, Some("linux/arm/v7")),
+            ("linux", "arm", Some("v6"), Some("linux/arm/v6")),
+            ("linux", "arm64", None, Some("linux/arm/v7")),
             ("linux", "riscv64", None, None),
         ] {
             let variant = variant.map(str::to_owned);

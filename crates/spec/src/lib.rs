@@ -21,7 +21,7 @@ pub use error::ErrorKind;
 pub use id::{ClientId, ContainerId, ExecId, NetworkId, ParseIdError};
 pub use jiff::Timestamp;
 pub use oci_spec::runtime as oci;
-pub use platform::Platform;
+pub use platform::{ParsePlatformError, Platform};
 pub use reference::{ImageName, ParseReferenceError, Reference, Tag};
 pub use signal::{ParseSignalError, Signal};
 pub use size::{ParseSizeError, format_size, parse_size};

@@ -41,21 +41,20 @@ fn chosen<'a>(
     platform: &Platform,
 ) -> Result<Vec<(Option<Reference>, &'a Descriptor)>, Error> {
     let mut all = Vec::new();
-    let mut named: BTreeMap<Option<Reference>, &Descriptor> = BTreeMap::new();
+    let mut named: BTreeMap<Option<Reference>, (usize, &Descriptor)> = BTreeMap::new();
     for descriptor in index.manifests() {
         let name = name(descriptor)?;
-        match &descriptor.platform {
-            None => all.push((name, descriptor)),
-            Some(p) if !p.runs_on(platform) => {}
-            Some(p) => {
-                let best = named.entry(name).or_insert(descriptor);
-                if p == platform {
-                    *best = descriptor;
-                }
-            }
+        let Some(own) = &descriptor.platform else {
+            all.push((name, descriptor));
+            continue;
+        };
+        let Some(fitness) = own.fitness(platform) else { continue };
+        let best = named.entry(name).or_insert((fitness, descriptor));
+        if fitness < best.0 {
+            *best = (fitness, descriptor);
         }
     }
-    all.extend(named);
+    all.extend(named.into_iter().map(|(name, (_, descriptor))| (name, descriptor)));
     Ok(all)
 }
 
