@@ -8,7 +8,6 @@ use crate::gc::{self, Candidates};
 use crate::images::ImageRecord;
 use crate::index::Entry;
 use crate::layout::name_key;
-use crate::lease::Pin;
 use crate::names::{self, NameRecord};
 use crate::records::encode;
 use crate::remove::InUse;
@@ -24,13 +23,11 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Staged<'a> {
     pub(crate) store: &'a Store,
     /// Where everything is: `blobs/<hex>`, one folder per layer, and the records.
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: &'a Scratch,
     /// Unpacked layers that the store did not have.
     pub(crate) layers: Vec<StagedLayer>,
     /// Images, each with the names that it shall have.
     pub(crate) images: Vec<StagedImage>,
-    /// Holds all layers and blobs, there or to come, of these images.
-    pub(crate) pin: Pin<'a>,
 }
 
 pub(crate) struct StagedLayer {
@@ -46,7 +43,7 @@ pub(crate) struct StagedImage {
 }
 
 /// The names that an image got and others lost.
-pub(crate) type Replaced = Vec<(Reference, Digest)>;
+pub type Replaced = Vec<(Reference, Digest)>;
 
 /// What was put into its place so far.
 #[derive(Default)]
@@ -70,8 +67,8 @@ pub(crate) fn stage_document(scratch: &Scratch, digest: &Digest, bytes: &[u8]) -
 
 impl Staged<'_> {
     /// Puts everything into its place. For each image, the names that another image lost to it. On an error nothing of
-    /// it stays.
-    pub(crate) fn commit(self) -> Result<Vec<Replaced>, Error> {
+    /// it stays but what someone still pins; `pin` holds all layers and blobs, there or to come, of these images.
+    pub(crate) fn commit<P>(self, pin: P) -> Result<Vec<Replaced>, Error> {
         for image in &self.images {
             self.stage(&image_file(&image.record.id), &image.record)?;
             for name in &image.names {
@@ -84,7 +81,7 @@ impl Staged<'_> {
         let _changes = self.store.changes();
         let mut placed = Placed::default();
         let result = self.place(&mut placed);
-        drop(self.pin);
+        drop(pin);
         if result.is_err() {
             undo(self.store, placed);
         }
@@ -107,7 +104,9 @@ impl Staged<'_> {
     fn place(&self, placed: &mut Placed) -> Result<Vec<Replaced>, Error> {
         let layout = &self.store.layout;
         for layer in &self.layers {
-            self.place_layer(layer, placed)?;
+            if place_layer(self.store, layer)? {
+                placed.content.layers.push(layer.chain.clone());
+            }
         }
         for image in &self.images {
             self.place_blobs(image, placed)?;
@@ -122,17 +121,6 @@ impl Staged<'_> {
         Ok(replaced)
     }
 
-    /// Another load may have brought the same layer meanwhile: then ours goes with the scratch folder.
-    fn place_layer(&self, layer: &StagedLayer, placed: &mut Placed) -> Result<(), Error> {
-        if self.store.index().layers.contains_key(&layer.chain) {
-            return Ok(());
-        }
-        rename(&layer.folder, &self.store.layout.snapshot(&layer.chain))?;
-        self.store.index().layers.insert(layer.chain.clone(), layer.record.clone());
-        placed.content.layers.push(layer.chain.clone());
-        Ok(())
-    }
-
     /// The blobs that the image's record will name: if it is there already, its own may have come otherwise compressed.
     fn place_blobs(&self, image: &StagedImage, placed: &mut Placed) -> Result<(), Error> {
         let entry = match self.stays(image) {
@@ -140,7 +128,7 @@ impl Staged<'_> {
             None => Entry::new(image.record.clone(), image.config.clone()),
         };
         for digest in entry.blobs() {
-            let from = blobs(&self.scratch).join(digest.hex());
+            let from = blobs(self.scratch).join(digest.hex());
             let to = self.store.layout.blob(digest);
             if from.exists() && !to.exists() {
                 rename(&from, &to)?;
@@ -190,6 +178,17 @@ impl Staged<'_> {
     }
 }
 
+/// Puts an unpacked layer into its place. Someone else may have brought the same one meanwhile: then it is not done, and
+/// ours goes with the scratch folder. The caller holds the lock of changes.
+pub(crate) fn place_layer(store: &Store, layer: &StagedLayer) -> Result<bool, Error> {
+    if store.index().layers.contains_key(&layer.chain) {
+        return Ok(false);
+    }
+    rename(&layer.folder, &store.layout.snapshot(&layer.chain))?;
+    store.index().layers.insert(layer.chain.clone(), layer.record.clone());
+    Ok(true)
+}
+
 /// Takes away what was put into its place. It goes on after an error: the one that led here is told, and what stays is
 /// whole, and collected or seen as an image without a name.
 fn undo(store: &Store, placed: Placed) {
@@ -232,6 +231,6 @@ fn sync(folders: [PathBuf; 2]) -> Result<(), Error> {
     Ok(())
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(|source| Error::Write { path: to.to_owned(), source })
 }

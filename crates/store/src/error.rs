@@ -133,12 +133,28 @@ pub enum Error {
         digest: Digest,
     },
     /// Fetched content is not what was asked for.
-    #[error("content {expected} came as {actual}")]
+    #[error("filesystem layer verification failed for digest {expected}")]
     Ingest {
         /// The digest asked for.
         expected: Digest,
         /// The digest of what came.
         actual: Digest,
+    },
+    /// Content that is being fetched did not come whole. What has come stays.
+    #[error("content {digest} did not come whole")]
+    Interrupted {
+        /// Its digest.
+        digest: Digest,
+        /// Why.
+        source: io::Error,
+    },
+    /// An image's manifest and configuration name different numbers of layers.
+    #[error("layers from manifest don't match image configuration: {manifest} and {config}")]
+    LayerCount {
+        /// In the manifest.
+        manifest: usize,
+        /// In the configuration.
+        config: usize,
     },
     /// The layer's tar cannot be made again from what was kept.
     #[error("the tar of layer {chain} cannot be rebuilt")]
@@ -177,6 +193,7 @@ impl Error {
             | Self::Changes(_)
             | Self::Reference { .. }
             | Self::RecordName { .. }
+            | Self::LayerCount { .. }
             | Self::Ingest { .. } => ErrorKind::InvalidParameter,
             Self::NoSuchImage { .. } => ErrorKind::NotFound,
             Self::Ambiguous { .. }
@@ -192,6 +209,7 @@ impl Error {
             | Self::Encode { .. }
             | Self::Content(_)
             | Self::NoSnapshot { .. }
+            | Self::Interrupted { .. }
             | Self::Rebuild { .. } => ErrorKind::System,
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::index::Index;
 use crate::{Error, Store};
-use sampan_image::{Descriptor, ImageConfig, Step};
+use sampan_image::{Descriptor, ImageConfig, Manifest, Step, media};
 use sampan_spec::{Digest, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `images/<id>.json`. Format break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,36 @@ pub struct ImageLayer {
     pub diff_id: Digest,
     /// The blob as it came. It may be gone from the store to save space: the tar can be rebuilt.
     pub blob: Descriptor,
+}
+
+impl ImageRecord {
+    /// The record of an image that is here from now on. The layers are those of the configuration, in its order.
+    pub(crate) fn new(
+        config: &ImageConfig,
+        layers: Vec<Descriptor>,
+        manifest: Option<&Manifest>,
+        source: Source,
+    ) -> Self {
+        let layers = config.diff_ids().iter().zip(layers);
+        Self {
+            id: config.id().clone(),
+            layers: layers.map(|(diff_id, blob)| ImageLayer { diff_id: diff_id.clone(), blob }).collect(),
+            manifest: manifest.map(descriptor),
+            added: Timestamp::now(),
+            source,
+        }
+    }
+}
+
+fn descriptor(manifest: &Manifest) -> Descriptor {
+    let stated = manifest.media_type();
+    Descriptor {
+        media_type: if stated.is_empty() { media::OCI_MANIFEST } else { stated }.to_owned(),
+        digest: manifest.digest().clone(),
+        size: manifest.bytes().len() as u64,
+        platform: None,
+        annotations: BTreeMap::new(),
+    }
 }
 
 /// How an image came here.

@@ -77,8 +77,8 @@ pub(crate) fn make(
     let pin = Pin::new(store, content(&image));
     let staged_layer = unpack::finish(layer, applied.diff_id.clone(), None, applied)?;
     let id = image.record.id.clone();
-    let staged = Staged { store, scratch, layers: vec![staged_layer], images: vec![image], pin };
-    let replaced = staged.commit()?.into_iter().flatten().next().map(|(_, former)| former);
+    let staged = Staged { store, scratch: &scratch, layers: vec![staged_layer], images: vec![image] };
+    let replaced = staged.commit(pin)?.into_iter().flatten().next().map(|(_, former)| former);
     Ok(Imported { id, replaced })
 }
 

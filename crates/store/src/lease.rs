@@ -2,13 +2,13 @@
 
 use crate::{Error, Store};
 use sampan_spec::Digest;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Keeps an image, its layers and its blobs from being removed until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
-    store: Arc<Store>,
-    content: Vec<Digest>,
+    _pin: Pin<Arc<Store>>,
 }
 
 /// Leases an image: from now until the lease is dropped it is neither removed nor are its layers collected.
@@ -24,30 +24,24 @@ pub fn lease(store: &Arc<Store>, image: &Digest) -> Result<Lease, Error> {
     content.extend(entry.chains.last().cloned());
     index.lease(&content);
     drop(index);
-    Ok(Lease { store: store.clone(), content })
+    Ok(Lease { _pin: Pin { store: store.clone(), content } })
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.store.index().release(&self.content);
-    }
-}
-
-/// The same within the store, for content that belongs to no image yet.
+/// Keeps content from being collected, also such as belongs to no image yet.
 #[derive(Debug)]
-pub(crate) struct Pin<'a> {
-    store: &'a Store,
+pub(crate) struct Pin<S: Deref<Target = Store>> {
+    store: S,
     content: Vec<Digest>,
 }
 
-impl<'a> Pin<'a> {
-    pub(crate) fn new(store: &'a Store, content: Vec<Digest>) -> Self {
+impl<S: Deref<Target = Store>> Pin<S> {
+    pub(crate) fn new(store: S, content: Vec<Digest>) -> Self {
         store.index().lease(&content);
         Self { store, content }
     }
 }
 
-impl Drop for Pin<'_> {
+impl<S: Deref<Target = Store>> Drop for Pin<S> {
     fn drop(&mut self) {
         self.store.index().release(&self.content);
     }

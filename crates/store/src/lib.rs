@@ -4,7 +4,7 @@
 //! complete under `tmp/` and renamed into place, so that a process killed at any moment leaves nothing half-done;
 //! what is in memory is an index rebuilt by scanning. Verbs are free functions over a [`Store`]:
 //!
-//! - images: [`load::load`], [`import::import`], [`builtin::ensure`]; [`images::list`], [`images::resolve`],
+//! - images: [`intake`] (from registries), [`load::load`], [`import::import`], [`builtin::ensure`]; [`images::list`], [`images::resolve`],
 //!   [`images::get`]; [`names::tag`], [`remove::untag`], [`remove::delete`], [`remove::remove`]; [`gc::collect`]
 //! - containers: [`rw::create`], [`snapshots::rootfs`], [`rw::remove`], [`rw::size`], [`lookup::read_file`]
 //! - any object: [`records::Directory`]
@@ -20,6 +20,7 @@ pub mod images;
 pub mod import;
 mod index;
 pub mod ingest;
+pub mod intake;
 mod layout;
 mod lease;
 pub mod load;
@@ -38,7 +39,11 @@ mod tests;
 mod unpack;
 mod walk;
 
+pub use commit::Replaced;
 pub use error::{Error, LayerError};
 pub use extract::{ApplyError, Refusal};
+pub use ingest::Ingest;
+pub use intake::Intake;
 pub use lease::{Lease, lease};
 pub use store::{Damaged, Store};
+pub use unpack::Layer;

@@ -2,15 +2,15 @@
 
 use crate::atomic::Scratch;
 use crate::commit::{self, Staged, StagedImage};
-use crate::images::{ImageLayer, ImageRecord, Source};
+use crate::images::{ImageRecord, Source};
 use crate::lease::Pin;
 use crate::spool::Files;
-use crate::unpack::{self, Job};
+use crate::unpack::{self, Job, Layer};
 use crate::{Error, Store};
 use sampan_image::archive::{self, ArchivedImage};
-use sampan_image::{Descriptor, chain_ids, media};
-use sampan_spec::{Digest, Platform, Reference, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use sampan_image::chain_ids;
+use sampan_spec::{Digest, Platform, Reference};
+use std::collections::HashSet;
 use std::io::Read;
 
 /// How to load.
@@ -78,7 +78,7 @@ pub fn load(
     }
     let staged: Vec<StagedImage> = images.into_iter().map(staged).collect();
     let loaded: Vec<_> = staged.iter().map(|i| (i.record.id.clone(), i.names.clone())).collect();
-    let replaced = Staged { store, scratch, layers, images: staged, pin }.commit()?;
+    let replaced = Staged { store, scratch: &scratch, layers, images: staged }.commit(pin)?;
     Ok(loaded
         .into_iter()
         .zip(replaced)
@@ -111,12 +111,13 @@ fn jobs(store: &Store, spool: &Files, images: &[ArchivedImage]) -> Vec<Job> {
                 continue;
             }
             jobs.push(Job {
-                chain: chains[i].clone(),
-                parent: i.checked_sub(1).map(|below| chains[below].clone()),
-                diff_id: diff_ids[i].clone(),
-                name: layer.digest.to_string(),
-                blob: spool.path(&layer.digest),
-                size: layer.size,
+                layer: Layer {
+                    chain: chains[i].clone(),
+                    parent: i.checked_sub(1).map(|below| chains[below].clone()),
+                    diff_id: diff_ids[i].clone(),
+                    blob: layer.clone(),
+                },
+                file: spool.path(&layer.digest),
             });
         }
     }
@@ -124,19 +125,6 @@ fn jobs(store: &Store, spool: &Files, images: &[ArchivedImage]) -> Vec<Job> {
 }
 
 fn staged(image: ArchivedImage) -> StagedImage {
-    let layers = image.config.diff_ids().iter().zip(image.layers);
-    let layers = layers.map(|(diff_id, blob)| ImageLayer { diff_id: diff_id.clone(), blob }).collect();
-    let manifest = image.manifest.map(|manifest| Descriptor {
-        media_type: match manifest.media_type() {
-            "" => media::OCI_MANIFEST.to_owned(),
-            stated => stated.to_owned(),
-        },
-        digest: manifest.digest().clone(),
-        size: manifest.bytes().len() as u64,
-        platform: None,
-        annotations: BTreeMap::new(),
-    });
-    let id = image.config.id().clone();
-    let record = ImageRecord { id, layers, manifest, added: Timestamp::now(), source: Source::Load };
+    let record = ImageRecord::new(&image.config, image.layers, image.manifest.as_ref(), Source::Load);
     StagedImage { record, config: image.config, names: image.names }
 }

@@ -4,6 +4,7 @@ use crate::commit::StagedLayer;
 use crate::records::encode;
 use crate::snapshots::{LayerRecord, RECORD};
 use crate::{Error, LayerError, extract};
+use sampan_image::Descriptor;
 use sampan_spec::Digest;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,16 +12,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// A layer to unpack.
+/// A layer of an image, as its manifest and its configuration tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of all layers up to this one.
+    pub chain: Digest,
+    /// That of the layer below.
+    pub parent: Option<Digest>,
+    /// The digest of its plain tar.
+    pub diff_id: Digest,
+    /// Its blob.
+    pub blob: Descriptor,
+}
+
+/// A layer whose blob is in a file.
 pub(crate) struct Job {
-    pub(crate) chain: Digest,
-    pub(crate) parent: Option<Digest>,
-    pub(crate) diff_id: Digest,
-    /// How the layer is called in errors: its digest as it came.
-    pub(crate) name: String,
-    /// Its blob, and the blob's size.
-    pub(crate) blob: PathBuf,
-    pub(crate) size: u64,
+    pub(crate) layer: Layer,
+    pub(crate) file: PathBuf,
 }
 
 /// Told of a layer's diff id, the bytes of its blob that were unpacked, and the blob's size.
@@ -34,14 +42,14 @@ pub(crate) fn all(
     progress: Progress<'_>,
 ) -> Result<Vec<StagedLayer>, Error> {
     // The largest first, so that no thread is left alone with it at the end; they are taken from the back.
-    jobs.sort_by_key(|job| job.size);
+    jobs.sort_by_key(|job| job.layer.blob.size);
     let threads = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
     let state = Mutex::new((jobs, Vec::new(), None));
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         loop {
             let Some(job) = lock().0.pop() else { return };
-            match one(scratch, job, max, progress) {
+            match from_file(scratch, &job, max, progress) {
                 Ok(layer) => lock().1.push(layer),
                 Err(error) => {
                     let mut state = lock();
@@ -61,21 +69,32 @@ pub(crate) fn all(
     error.map_or(Ok(layers), Err)
 }
 
-fn one(scratch: &Path, job: Job, max: u64, progress: Progress<'_>) -> Result<StagedLayer, Error> {
-    let folder = scratch.join(job.chain.hex());
+fn from_file(scratch: &Path, job: &Job, max: u64, progress: Progress<'_>) -> Result<StagedLayer, Error> {
+    let file = File::open(&job.file).map_err(|source| Error::Read { path: job.file.clone(), source })?;
+    let total = job.layer.blob.size;
+    one(scratch, &job.layer, file, max, &|done| progress(&job.layer.diff_id, done, total))
+}
+
+/// Unpacks a layer into a folder of `scratch`. `report` is told of the bytes of its blob that were taken.
+pub(crate) fn one(
+    scratch: &Path,
+    layer: &Layer,
+    blob: impl Read + Send,
+    max: u64,
+    report: &(dyn Fn(u64) + Sync),
+) -> Result<StagedLayer, Error> {
+    let folder = scratch.join(layer.chain.hex());
     fs::create_dir(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
-    let blob = File::open(&job.blob).map_err(|source| Error::Read { path: job.blob.clone(), source })?;
-    let report = |done| progress(&job.diff_id, done, job.size);
-    let source = Counted { inner: blob, done: 0, told: 0, report: &report };
+    let source = Counted { inner: blob, done: 0, told: 0, report };
     let applied = extract::apply(source, &folder, max);
-    let failed = |source| Error::Layer { layer: job.name.clone(), source };
+    let failed = |source| Error::Layer { layer: layer.blob.digest.to_string(), source };
     let applied = applied.map_err(|e| failed(e.into()))?;
-    if applied.diff_id != job.diff_id {
-        let (expected, actual) = (job.diff_id.clone(), applied.diff_id);
+    if applied.diff_id != layer.diff_id {
+        let (expected, actual) = (layer.diff_id.clone(), applied.diff_id);
         return Err(failed(LayerError::DiffId { expected, actual }));
     }
-    report(job.size);
-    finish(folder, job.chain, job.parent, applied)
+    report(layer.blob.size);
+    finish(folder, layer.chain.clone(), layer.parent.clone(), applied)
 }
 
 /// Writes the record of an unpacked layer.
@@ -100,7 +119,7 @@ struct Counted<'a, R> {
     report: &'a (dyn Fn(u64) + Sync),
 }
 
-const REPORT_EVERY: u64 = 4 << 20;
+const REPORT_EVERY: u64 = 1 << 20;
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

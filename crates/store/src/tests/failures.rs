@@ -1,18 +1,17 @@
 //! A disk that is full, a process that is killed: nothing half-done stays, and what was promised is there.
 
-use super::{docker_archive, files, layer, load, nothing_left};
+use super::{docker_archive, layer, load, nothing_left};
 use crate::remove::InUse;
-use crate::{Store, gc, images, ingest, remove, snapshots};
+use crate::{Store, gc, images, remove, snapshots};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
 };
-use sampan_image::{Content, sha256};
-use std::fs;
+use sampan_image::Content;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A file system of so many bytes that is mounted nowhere.
 fn small_disk(bytes: usize) -> (OwnedFd, PathBuf) {
@@ -106,30 +105,4 @@ fn a_killed_process_leaves_whole_objects() {
         }
         nothing_left(&store);
     }
-}
-
-#[test]
-fn a_fetch_goes_on_where_it_ended() {
-    let root = tempfile::tempdir().unwrap();
-    let store = Store::open(root.path()).unwrap();
-    let content = b"some content of a layer";
-    let digest = sha256(content);
-    {
-        let mut first = ingest::begin(&store, &digest).unwrap();
-        first.write(&content[..9]).unwrap();
-        assert!(matches!(ingest::begin(&store, &digest), Err(crate::Error::Fetching { .. })));
-    }
-    let mut second = ingest::begin(&store, &digest).unwrap();
-    assert_eq!(second.offset(), 9);
-    second.write(&content[9..]).unwrap();
-    second.finish().unwrap();
-    assert!(store.open(&digest).unwrap().is_some());
-    let mut wrong = ingest::begin(&store, &sha256(b"other")).unwrap();
-    wrong.write(content).unwrap();
-    assert!(matches!(wrong.finish(), Err(crate::Error::Ingest { .. })));
-    drop(ingest::begin(&store, &sha256(b"third")).unwrap());
-    ingest::expire(&store, SystemTime::now() + Duration::from_secs(60)).unwrap();
-    assert_eq!(fs::read_dir(root.path().join("ingest")).unwrap().count(), 0);
-    assert_eq!(gc::collect(&store, &InUse::default()).unwrap().blobs, [digest]);
-    assert_eq!(files(root.path()), Vec::<String>::new());
 }
