@@ -35,7 +35,7 @@ pub enum Operation {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// `GET`, `POST`, ... `GET` serves `HEAD` too.
+    /// `GET`, `POST`, ...
     pub method: &'static str,
     /// The path behind the version. `{name}` is one part of it, `{name...}` may have slashes in it.
     pub path: &'static str,
@@ -50,6 +50,7 @@ const fn on(method: &'static str, path: &'static str, operation: Operation) -> E
 /// Every endpoint. The first line that fits a request holds.
 pub const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/_ping", Operation::Ping),
+    on("HEAD", "/_ping", Operation::Ping),
     on("GET", "/version", Operation::Version),
     on("GET", "/info", Operation::Info),
     on("POST", "/containers/create", Operation::ContainerCreate),
@@ -79,7 +80,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
 /// `{name}`, percent-decoded; empty where the path has no such part.
 pub fn find(method: &str, path: &str) -> Option<(Operation, String)> {
     let path = percent_decode_str(path).decode_utf8().ok()?;
-    let method = if method == "HEAD" { "GET" } else { method };
     ENDPOINTS.iter().filter(|endpoint| endpoint.method == method).find_map(|endpoint| {
         let name = capture(endpoint.path, &path)?;
         Some((endpoint.operation, name.to_owned()))
@@ -107,6 +107,7 @@ mod tests {
             ("HEAD", "/_ping", Some((Operation::Ping, ""))),
             ("GET", "/containers/json", Some((Operation::ContainerList, ""))),
             ("PATCH", "/containers/json", None),
+            ("HEAD", "/containers/json", None),
             ("GET", "/containers/a/json", Some((Operation::ContainerInspect, "a"))),
             ("GET", "/containers//json", None),
             ("GET", "/containers/a/b/json", None),

@@ -43,7 +43,11 @@ impl Filters {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let Ok(Value::Object(members)) = serde_json::from_str(text) else { return Err(FilterError::Format) };
+        let members = match serde_json::from_str(text) {
+            Ok(Value::Object(members)) => members,
+            Ok(Value::Null) => return Ok(Self::default()),
+            _ => return Err(FilterError::Format),
+        };
         let filters = members.into_iter().map(|(name, values)| Some((name, strings(values)?)));
         filters.collect::<Option<_>>().map(Self).ok_or(FilterError::Format)
     }
@@ -128,7 +132,9 @@ mod tests {
         for text in [r#"{"name":["a"]}"#, r#"{"name":{"a":true}}"#] {
             assert_eq!(Filters::parse(text).as_ref(), Ok(&want), "{text}");
         }
-        assert_eq!(Filters::parse(""), Ok(Filters::default()));
+        for nothing in ["", "{}", "null"] {
+            assert_eq!(Filters::parse(nothing), Ok(Filters::default()), "{nothing}");
+        }
         for bad in ["zzz", "[]", r#"{"a":1}"#, r#"{"a":[1]}"#, r#"{"a":{"b":1}}"#] {
             assert_eq!(Filters::parse(bad), Err(FilterError::Format), "{bad}");
         }

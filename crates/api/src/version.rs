@@ -12,8 +12,8 @@ pub struct ApiVersion {
     pub minor: u32,
 }
 
-/// A client's version cannot be served. The texts are Docker's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// A client's version cannot be served. The texts are Docker's, with the version as the client wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// Below [`ApiVersion::MIN`].
     #[error(
@@ -21,10 +21,10 @@ pub enum Unsupported {
          version",
         min = ApiVersion::MIN
     )]
-    TooOld(ApiVersion),
+    TooOld(String),
     /// Above [`ApiVersion::MAX`].
     #[error("client version {0} is too new. Maximum supported API version is {max}", max = ApiVersion::MAX)]
-    TooNew(ApiVersion),
+    TooNew(String),
 }
 
 /// A string is no version.
@@ -43,26 +43,35 @@ impl ApiVersion {
         Self { major, minor }
     }
 
-    /// Whether this server serves it.
+    /// The version of a request, as [`split_path`] gives it. Any digits and points are compared number by number, as
+    /// Docker does: `9` is too new, `1.44.1` is served like `1.44`.
     ///
     /// # Errors
     /// When it is too old or too new.
-    pub fn check(self) -> Result<Self, Unsupported> {
-        if self < Self::MIN {
-            Err(Unsupported::TooOld(self))
-        } else if self > Self::MAX {
-            Err(Unsupported::TooNew(self))
+    pub fn served(text: &str) -> Result<Self, Unsupported> {
+        let number = |part: &str| if part.is_empty() { 0 } else { part.parse().unwrap_or(u32::MAX) };
+        let mut numbers: Vec<u32> = text.split('.').map(number).collect();
+        numbers.resize(numbers.len().max(2), 0);
+        while numbers.len() > 2 && numbers.last() == Some(&0) {
+            numbers.pop();
+        }
+        if numbers < vec![Self::MIN.major, Self::MIN.minor] {
+            Err(Unsupported::TooOld(text.to_owned()))
+        } else if numbers > vec![Self::MAX.major, Self::MAX.minor] {
+            Err(Unsupported::TooNew(text.to_owned()))
         } else {
-            Ok(self)
+            Ok(Self::new(numbers[0], numbers[1]))
         }
     }
 }
 
-/// Splits a request's path into the version that it begins with, if any, and the rest with its slash.
-pub fn split_path(path: &str) -> (Option<ApiVersion>, &str) {
+/// Splits a request's path into the digits and points of the version that it begins with, if any, and the rest with its
+/// slash.
+pub fn split_path(path: &str) -> (Option<&str>, &str) {
     let versioned = path.strip_prefix("/v").and_then(|rest| {
-        let end = rest.find('/')?;
-        Some((rest[..end].parse().ok()?, &rest[end..]))
+        let (version, _) = rest.split_once('/')?;
+        let fits = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        fits.then(|| (version, &rest[version.len()..]))
     });
     versioned.map_or((None, path), |(version, rest)| (Some(version), rest))
 }
@@ -94,12 +103,13 @@ mod tests {
     fn paths_carry_versions() {
         for (path, version, rest) in [
             ("/_ping", None, "/_ping"),
-            ("/v1.51/version", Some(ApiVersion::MAX), "/version"),
-            ("/v1.24/images/a/b:1/json", Some(ApiVersion::MIN), "/images/a/b:1/json"),
-            ("/v1/version", None, "/v1/version"),
+            ("/v1.51/version", Some("1.51"), "/version"),
+            ("/v1.24/images/a/b:1/json", Some("1.24"), "/images/a/b:1/json"),
+            ("/v1/version", Some("1"), "/version"),
+            ("/v.1./x", Some(".1."), "/x"),
             ("/v1.51", None, "/v1.51"),
             ("/v1.-1/x", None, "/v1.-1/x"),
-            ("/v1.99999999999/x", None, "/v1.99999999999/x"),
+            ("/v/x", None, "/v/x"),
             ("/version", None, "/version"),
             ("", None, ""),
         ] {
@@ -109,18 +119,21 @@ mod tests {
 
     #[test]
     fn only_some_versions_are_served() {
-        let check = |minor, text: &str| {
-            let got = ApiVersion::new(1, minor).check().map(|v| v.to_string());
+        let check = |version: &str, text: &str| {
+            let got = ApiVersion::served(version).map(|v| v.to_string());
             assert_eq!(got.unwrap_or_else(|e| e.to_string()), text);
         };
-        check(24, "1.24");
-        check(51, "1.51");
-        check(
-            10,
-            "client version 1.10 is too old. Minimum supported API version is 1.24, please upgrade your client to a \
-             newer version",
-        );
-        check(52, "client version 1.52 is too new. Maximum supported API version is 1.51");
-        assert!(ApiVersion::new(9, 99).check().is_err());
+        check("1.24", "1.24");
+        check("1.51", "1.51");
+        check("01.051", "1.51");
+        check("1.44.1", "1.44");
+        check("1.51.0", "1.51");
+        let upgrade = "is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version";
+        for old in ["1.23", "1", "1.", ".1", "0.99", "..."] {
+            check(old, &format!("client version {old} {upgrade}"));
+        }
+        for new in ["1.52", "1.51.1", "9", "9.99", "1.99999999999"] {
+            check(new, &format!("client version {new} is too new. Maximum supported API version is 1.51"));
+        }
     }
 }

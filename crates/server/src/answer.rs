@@ -170,10 +170,10 @@ mod tests {
             parts(Error::NoEndpoint).await,
             (404, json(), false, "{\"message\":\"page not found\"}\n".into())
         );
-        let (status, kind, versioned, body) = parts(ApiVersion::new(1, 10).check().unwrap_err().into()).await;
+        let (status, kind, versioned, body) = parts(ApiVersion::served("1.10").unwrap_err().into()).await;
         assert_eq!((status, kind.as_deref(), versioned), (400, Some(TEXT), true));
         assert!(body.starts_with("client version 1.10 is too old."), "{body}");
-        let (status, kind, _, body) = parts(ApiVersion::new(9, 99).check().unwrap_err().into()).await;
+        let (status, kind, _, body) = parts(ApiVersion::served("9.99").unwrap_err().into()).await;
         assert_eq!((status, kind), (400, json()));
         assert_eq!(
             body,

@@ -40,15 +40,27 @@ pub(crate) enum Error {
     /// The body is of another kind.
     #[error("unsupported Content-Type header ({0}): must be 'application/json'")]
     ContentType(String),
+    /// There is no such header, or it has no form.
+    #[error("malformed Content-Type header ({0}): mime: no media type")]
+    NoContentType(String),
     /// There is no body.
     #[error("invalid JSON: got EOF while reading request body")]
     EmptyBody,
     /// The body is no JSON, or one of its fields has another type.
     #[error("invalid JSON: {0}")]
     Json(String),
-    /// The body broke off, or is too large.
+    /// Something follows the document.
+    #[error("unexpected content after JSON")]
+    AfterJson,
+    /// The body broke off.
+    #[error("invalid JSON: unexpected EOF")]
+    BodyCut,
+    /// The body is not framed as its head says.
     #[error("cannot read the request's body: {0}")]
     Body(String),
+    /// More than anybody needs.
+    #[error("the request's body is larger than {0} bytes")]
+    BodyTooLarge(usize),
     /// A value can never be right.
     #[error("{0}")]
     Invalid(String),
@@ -90,6 +102,10 @@ impl Error {
             | Self::Signal { .. }
             | Self::NoSuchNetwork(_)
             | Self::ContentType(_)
+            | Self::NoContentType(_)
+            | Self::AfterJson
+            | Self::BodyCut
+            | Self::BodyTooLarge(_)
             | Self::EmptyBody
             | Self::Json(_)
             | Self::Body(_)

@@ -1,16 +1,17 @@
 //! A request on its way to a verb: what the path and query say, and how its body is read.
 
 use crate::daemon::Daemon;
-use crate::error::Error;
+use crate::error::{Error, with_sources};
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use sampan_api::query::Query;
 use sampan_api::{ApiVersion, Filters, json};
 use sampan_engine::Engine;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::io;
 use std::sync::Arc;
 
 /// A JSON body is at most this long: an exec's environment can reach a few megabytes.
@@ -63,8 +64,20 @@ impl Call {
 
     async fn bytes(&mut self) -> Result<Bytes, Error> {
         let limited = Limited::new(&mut self.body, BODY_MAX).collect().await;
-        Ok(limited.map_err(|error| Error::Body(error.to_string()))?.to_bytes())
+        Ok(limited.map_err(|error| body_error(&*error))?.to_bytes())
     }
+}
+
+fn body_error(error: &(dyn std::error::Error + 'static)) -> Error {
+    if error.is::<LengthLimitError>() {
+        return Error::BodyTooLarge(BODY_MAX);
+    }
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let cut = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    if causes.any(|cause| cause.downcast_ref().is_some_and(cut)) {
+        return Error::BodyCut;
+    }
+    Error::Body(with_sources(error))
 }
 
 /// A document as a typed body.
@@ -79,14 +92,21 @@ fn content_type(headers: &HeaderMap) -> &str {
 fn parse(kind: &str, bytes: &[u8]) -> Result<Value, Error> {
     let media_type = kind.split(';').next().unwrap_or_default().trim();
     let nothing = media_type.is_empty() && bytes.is_empty();
+    if !nothing && media_type.is_empty() {
+        return Err(Error::NoContentType(kind.to_owned()));
+    }
     if !nothing && !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Error::ContentType(kind.to_owned()));
     }
     if bytes.trim_ascii().is_empty() {
         return Err(Error::EmptyBody);
     }
-    let mut value =
-        serde_json::from_slice(bytes).map_err(|error| Error::Json(json::syntax_error(&error, bytes)))?;
+    let wrong = |error| Error::Json(json::syntax_error(&error, bytes));
+    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let mut value = documents.next().ok_or(Error::EmptyBody)?.map_err(wrong)?;
+    if !bytes[documents.byte_offset()..].trim_ascii().is_empty() {
+        return Err(Error::AfterJson);
+    }
     json::drop_nulls(&mut value);
     Ok(value)
 }
@@ -99,7 +119,8 @@ mod tests {
     fn bodies_that_are_no_good_are_refused_as_docker_does() {
         for (kind, body, text) in [
             ("text/plain", "{}", "unsupported Content-Type header (text/plain): must be 'application/json'"),
-            ("", "{}", "unsupported Content-Type header (): must be 'application/json'"),
+            ("", "{}", "malformed Content-Type header (): mime: no media type"),
+            (";x", "{}", "malformed Content-Type header (;x): mime: no media type"),
             ("application/json", "", "invalid JSON: got EOF while reading request body"),
             ("", "", "invalid JSON: got EOF while reading request body"),
             (
@@ -108,6 +129,8 @@ mod tests {
                 "invalid JSON: invalid character 'n' looking for beginning of object key string",
             ),
             ("application/json", "{\"a\":", "invalid JSON: unexpected EOF"),
+            ("application/json", "{} {}", "unexpected content after JSON"),
+            ("application/json", "{}x", "unexpected content after JSON"),
         ] {
             assert_eq!(parse(kind, body.as_bytes()).unwrap_err().to_string(), text);
         }

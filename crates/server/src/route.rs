@@ -31,7 +31,7 @@ fn prepare(daemon: Arc<Daemon>, request: Request<Incoming>) -> Result<(Operation
     let (head, body) = request.into_parts();
     let (version, path) = split_path(head.uri.path());
     let (operation, name) = find(head.method.as_str(), path).ok_or(Error::NoEndpoint)?;
-    let version = version.unwrap_or(ApiVersion::MAX).check()?;
+    let version = version.map_or(Ok(ApiVersion::MAX), ApiVersion::served)?;
     let query = Query::parse(head.uri.query().unwrap_or_default());
     Ok((operation, Call { daemon, version, name, query, headers: head.headers, body }))
 }

@@ -21,6 +21,9 @@ const BILLION: i64 = 1_000_000_000;
 /// # Errors
 /// When a field has the wrong type, cannot ever be right, or asks for what this engine cannot do.
 pub(crate) fn config(body: Value, processors: usize) -> Result<Config, Error> {
+    if body.as_object().map_or(body.is_null(), serde_json::Map::is_empty) {
+        return invalid("config cannot be empty in order to create a container".into());
+    }
     unsupported::refuse(&body)?;
     let ContainerCreate { config, host_config, networking_config } = typed(body)?;
     let network = network_mode(&host_config.network_mode)?;
@@ -243,7 +246,8 @@ fn bind(text: &str) -> Result<Bind, Error> {
     let options: Vec<String> =
         options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
     let unknown = |option: &&String| !MODES.contains(&option.as_str());
-    if options.iter().any(|option| unknown(&option)) {
+    let several = ["ro", "rw"].iter().all(|mode| options.iter().any(|option| option == mode));
+    if several || options.iter().any(|option| unknown(&option)) {
         return invalid(format!("invalid mode: {}", options.join(",")));
     }
     let destination = destination.trim_end_matches('/');

@@ -54,6 +54,9 @@ fn bad_values_are_refused_as_docker_does() {
         ),
         (host(json!({"Binds": ["/a:/b:ro:x"]})), "invalid volume specification: '/a:/b:ro:x'"),
         (host(json!({"Binds": ["/a:/b:fast"]})), "invalid mode: fast"),
+        (host(json!({"Binds": ["/a:/b:ro,rw"]})), "invalid mode: ro,rw"),
+        (json!({}), "config cannot be empty in order to create a container"),
+        (json!(null), "config cannot be empty in order to create a container"),
         (host(json!({"Binds": ["/a:/b", "/c:/b/"]})), "Duplicate mount point: /b"),
         (
             host(json!({"RestartPolicy": {"Name": "sometimes"}})),
