@@ -1,6 +1,7 @@
 //! Capabilities of a container: the default ones, plus and minus what the user says (capabilities(7)).
 
 use crate::{Error, Result};
+use rustix::thread::CapabilitySet;
 use sampan_spec::oci::Capability;
 use std::collections::HashSet;
 
@@ -66,15 +67,26 @@ const ALL: [Capability; 41] = [
     Capability::WakeAlarm,
 ];
 
-/// The capabilities that result.
+/// The capabilities that result. `ALL` are those that this program has: a host may have taken some from it.
 ///
 /// # Errors
 /// When a name is no capability.
 pub(crate) fn resolve(add: &[String], drop: &[String]) -> Result<HashSet<Capability>> {
-    let (add_all, add) = named(add)?;
-    let (drop_all, drop) = named(drop)?;
+    let own = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
+    among(own, add, drop)
+}
+
+fn among(own: CapabilitySet, add: &[String], drop: &[String]) -> Result<HashSet<Capability>> {
+    let (add_all, add) = named("CapAdd", add)?;
+    let (drop_all, drop) = named("CapDrop", drop)?;
+    if let Some(missing) = add.iter().find(|capability| !own.contains(bit(**capability))) {
+        return Err(Error::InvalidParameter(format!(
+            "invalid CapAdd: capability not supported by your kernel or not available in the current environment: {:?}",
+            name(*missing)
+        )));
+    }
     let mut set: HashSet<Capability> = match (add_all, drop_all) {
-        (true, _) => ALL.into(),
+        (true, _) => ALL.into_iter().filter(|capability| own.contains(bit(*capability))).collect(),
         (false, true) => HashSet::new(),
         (false, false) => DEFAULT.into(),
     };
@@ -86,17 +98,16 @@ pub(crate) fn resolve(add: &[String], drop: &[String]) -> Result<HashSet<Capabil
 }
 
 /// Whether `ALL` is among the names, and the others.
-fn named(names: &[String]) -> Result<(bool, Vec<Capability>)> {
+fn named(field: &str, names: &[String]) -> Result<(bool, Vec<Capability>)> {
     let mut all = false;
     let mut set = Vec::new();
     for name in names {
         let upper = name.to_ascii_uppercase();
         match upper.strip_prefix("CAP_").unwrap_or(&upper) {
             "ALL" => all = true,
-            bare => set.push(
-                parse(bare)
-                    .ok_or_else(|| Error::InvalidParameter(format!("unknown capability: \"CAP_{bare}\"")))?,
-            ),
+            bare => set.push(parse(bare).ok_or_else(|| {
+                Error::InvalidParameter(format!("invalid {field}: unknown capability: \"CAP_{bare}\""))
+            })?),
         }
     }
     Ok((all, set))
@@ -104,6 +115,11 @@ fn named(names: &[String]) -> Result<(bool, Vec<Capability>)> {
 
 fn parse(bare: &str) -> Option<Capability> {
     ALL.into_iter().find(|capability| name(*capability).strip_prefix("CAP_") == Some(bare))
+}
+
+fn bit(capability: Capability) -> CapabilitySet {
+    let name = name(capability);
+    CapabilitySet::from_name(name.trim_start_matches("CAP_")).unwrap_or(CapabilitySet::empty())
 }
 
 /// `CAP_NET_ADMIN` and the like, as configurations write them.
@@ -120,7 +136,8 @@ mod tests {
 
     fn check(add: &[&str], drop: &[&str], want: usize) {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(resolve(&owned(add), &owned(drop)).unwrap().len(), want, "{add:?} {drop:?}");
+        let set = among(CapabilitySet::all(), &owned(add), &owned(drop)).unwrap();
+        assert_eq!(set.len(), want, "{add:?} {drop:?}");
     }
 
     #[test]
@@ -131,6 +148,22 @@ mod tests {
         check(&[], &["ALL"], 0);
         check(&["CHOWN"], &["all"], 1);
         check(&["ALL"], &["MKNOD"], 40);
-        assert!(resolve(&["NOPE".into()], &[]).is_err());
+        let refused = |add: &[&str], drop: &[&str], want: &str| {
+            let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let error = among(CapabilitySet::CHOWN, &owned(add), &owned(drop)).unwrap_err();
+            assert_eq!(error.to_string(), want);
+        };
+        refused(&["NOPE"], &[], "invalid CapAdd: unknown capability: \"CAP_NOPE\"");
+        refused(&[], &["NOPE"], "invalid CapDrop: unknown capability: \"CAP_NOPE\"");
+        let missing = "invalid CapAdd: capability not supported by your kernel or not available in the current environment";
+        refused(&["KILL"], &[], &format!("{missing}: \"CAP_KILL\""));
+    }
+
+    #[test]
+    fn all_is_what_this_program_has() {
+        let own = CapabilitySet::SYS_ADMIN | CapabilitySet::CHOWN | CapabilitySet::CHECKPOINT_RESTORE;
+        let all = among(own, &["ALL".into()], &["CHOWN".into()]).unwrap();
+        assert_eq!(all, [Capability::SysAdmin, Capability::CheckpointRestore].into());
+        assert!(ALL.iter().all(|capability| !bit(*capability).is_empty()));
     }
 }

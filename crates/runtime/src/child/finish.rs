@@ -196,9 +196,10 @@ fn drop_bounding(wanted: &Capabilities) -> Result<(), Failure> {
             }
             Ok(true) => {}
             Ok(false) if wanted.bounding.contains(one) => {
+                let name = one.iter_names().next().map_or("", |(name, _)| name);
                 return Err(failure(
                     stage::PROCESS,
-                    format!("capability {one:?} is not permitted on this host"),
+                    format!("capability CAP_{name} is not permitted on this host"),
                 ));
             }
             Ok(false) => {}
