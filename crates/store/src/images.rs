@@ -154,7 +154,7 @@ pub(crate) fn find(index: &Index, typed: &str) -> Result<Meant, Error> {
     }
     match (by_prefix(index, typed)?, parsed) {
         (Some(id), _) => Ok(Meant { id, name: None }),
-        (None, Ok(_)) => Err(Error::NoSuchImage { typed: typed.to_owned() }),
+        (None, Ok(name)) => Err(Error::NoSuchImage { typed: name.familiar() }),
         (None, Err(source)) => Err(Error::Reference { typed: typed.to_owned(), source }),
     }
 }

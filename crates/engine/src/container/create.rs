@@ -104,7 +104,7 @@ fn merge_variables(mut own: Vec<String>, of_image: &[String]) -> Vec<String> {
 
 fn validate(config: &Config) -> Result<()> {
     let invalid = |text: String| Err(Error::InvalidParameter(text));
-    if config.command().first().is_none_or(String::is_empty) {
+    if config.command().is_empty() {
         return Err(Error::NoCommand);
     }
     if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
@@ -135,12 +135,14 @@ fn validate(config: &Config) -> Result<()> {
 fn validate_binds(config: &Config) -> Result<()> {
     for bind in &config.host.binds {
         let (source, destination) = (&bind.source, &bind.destination);
-        if !destination.starts_with('/') || destination == "/" {
-            let text = format!(
-                "invalid volume specification: '{source}:{destination}': invalid mount config for type \"bind\": invalid mount path: '{destination}' mount path must be absolute and not '/'"
-            );
-            return Err(Error::InvalidParameter(text));
-        }
+        let wrong = match destination.as_str() {
+            "/" => "invalid specification: destination can't be '/'".to_owned(),
+            path if path.starts_with('/') => continue,
+            path => format!("invalid mount path: '{path}' mount path must be absolute"),
+        };
+        return Err(Error::InvalidParameter(format!(
+            "invalid volume specification: '{source}:{destination}': invalid mount config for type \"bind\": {wrong}"
+        )));
     }
     Ok(())
 }
@@ -148,7 +150,7 @@ fn validate_binds(config: &Config) -> Result<()> {
 fn validate_log(config: &Config) -> Result<()> {
     let log = &config.host.log;
     if !matches!(log.driver.as_str(), "json-file" | "none") {
-        let text = format!("logger: no log driver named '{}' is registered", log.driver);
+        let text = format!("error looking up logging plugin {0}: plugin {0:?} not found", log.driver);
         return Err(Error::InvalidParameter(text));
     }
     let known = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
@@ -203,7 +205,7 @@ fn make_home(create: &mut Create) -> Doing<'_, Result<()>> {
 fn find_user(create: &mut Create) -> Doing<'_, Result<()>> {
     Box::pin(async {
         let typed = &create.container.config.user;
-        if typed.is_empty() || typed.parse::<u32>().is_ok() {
+        if typed.is_empty() || typed.parse::<i32>().is_ok_and(|id| id >= 0) {
             return Ok(());
         }
         let root = super::bundle::rootfs(&create.engine, &create.container).await?;

@@ -4,6 +4,8 @@ use crate::{Error, Result};
 use sampan_spec::bundle::RootFs;
 use sampan_store::lookup;
 
+/// The largest id that Docker takes.
+const ID_MAX: u32 = i32::MAX as u32;
 /// A file with names is not read beyond this many bytes.
 const FILE_MAX: u64 = 16 << 20;
 
@@ -40,7 +42,7 @@ fn find(passwd: &str, group: &str, typed: &str) -> Result<User> {
         None => (typed, None),
     };
     let user = if user.is_empty() { "0" } else { user };
-    let number: Option<u32> = user.parse().ok();
+    let number: Option<u32> = number(user)?;
     let account = accounts(passwd)
         .find(|a| a.name == user)
         .or_else(|| accounts(passwd).find(|a| Some(a.uid) == number));
@@ -88,7 +90,19 @@ fn groups(group: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 
 fn group_number(group: &str, wanted: &str) -> Result<u32> {
     let by_name = groups(group).find(|(name, ..)| *name == wanted).map(|(_, gid, _)| gid);
-    by_name.or_else(|| wanted.parse().ok()).ok_or_else(|| unknown("group", wanted))
+    by_name.map_or_else(|| number(wanted), |gid| Ok(Some(gid)))?.ok_or_else(|| unknown("group", wanted))
+}
+
+/// A word as an id, if it is a number.
+fn number(word: &str) -> Result<Option<u32>> {
+    let sign = word.strip_prefix('-').unwrap_or(word);
+    if sign.is_empty() || !sign.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(None);
+    }
+    match word.parse() {
+        Ok(id @ 0..=ID_MAX) => Ok(Some(id)),
+        _ => Err(Error::InvalidParameter(format!("uids and gids must be in range 0-{ID_MAX}"))),
+    }
 }
 
 fn memberships(group: &str, user: &str, primary: u32) -> Vec<u32> {
@@ -126,6 +140,9 @@ mod tests {
         check("nobody", None);
         check("www:nope", None);
         check("-1", None);
-        check("4294967296", None);
+        check("2147483648", None);
+        check("www:4294967296", None);
+        let text = find(PASSWD, GROUP, "99999999999").unwrap_err().to_string();
+        assert_eq!(text, "uids and gids must be in range 0-2147483647");
     }
 }

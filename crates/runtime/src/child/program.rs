@@ -19,6 +19,11 @@ pub(super) fn find(name: &CStr, env: &[CString]) -> Result<CString, Failure> {
             Err(Errno::NOENT) => {
                 Err(wrong(name, Errno::NOENT, &format!("stat {}: {}", show(name), worded(Errno::NOENT))))
             }
+            // runc stats a folder without an error, and then may not execute it.
+            Err(Errno::ISDIR) => {
+                let text = format!("{}: {}", worded(Errno::ISDIR), worded(Errno::ACCESS));
+                Err(wrong(name, Errno::ISDIR, &text))
+            }
             Err(e) => Err(wrong(name, e, &worded(e))),
         };
     }
@@ -91,7 +96,7 @@ mod tests {
         check("nope", "/bin", Err((2, r#"exec: "nope": executable file not found in $PATH"#)));
         check("/nope", "/bin", Err((2, r#"exec: "/nope": stat /nope: no such file or directory"#)));
         check("/etc/passwd", "/bin", Err((13, r#"exec: "/etc/passwd": permission denied"#)));
-        check("/etc", "/bin", Err((21, r#"exec: "/etc": is a directory"#)));
+        check("/etc", "/bin", Err((21, r#"exec: "/etc": is a directory: permission denied"#)));
         check("passwd", "/etc", Err((2, r#"exec: "passwd": executable file not found in $PATH"#)));
     }
 }

@@ -55,7 +55,7 @@ impl ProcessPlan {
     ) -> Result<Self, Failure> {
         refuse(process)?;
         let args = strings(process.args().as_deref().unwrap_or_default(), "process.args")?;
-        if args.first().is_none_or(|a| a.is_empty()) {
+        if args.is_empty() {
             return Err(bad("process.args is empty"));
         }
         if !process.cwd().is_absolute() {

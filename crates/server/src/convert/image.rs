@@ -46,7 +46,7 @@ fn created_of(all: &[Image], filters: &Filters, name: &str) -> Result<Option<i64
         wanted.as_ref().is_some_and(|name| image.names.contains(name))
             || image.record.id.hex().starts_with(bare)
     });
-    let missing = || Error::NoSuchImage(typed.clone());
+    let missing = || Error::NoSuchImage(wanted.as_ref().map_or_else(|| typed.clone(), Reference::familiar));
     found.map(|image| Some(seconds(image))).ok_or_else(missing)
 }
 
