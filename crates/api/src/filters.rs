@@ -24,6 +24,14 @@ pub enum FilterError {
         /// Its value.
         value: String,
     },
+    /// The value is no state of health.
+    #[error("invalid filter 'health={value}': invalid value for health ({value}): must be one of {allowed}")]
+    Health {
+        /// The value.
+        value: String,
+        /// All that there are, separated by commas.
+        allowed: String,
+    },
     /// The value is not one of those there are.
     #[error("invalid filter 'status={value}': invalid value for state ({value}): must be one of {allowed}")]
     Status {

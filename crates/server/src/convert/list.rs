@@ -4,16 +4,20 @@ use super::inspect::{mounts, status};
 use super::network::{mode_name, networks, port_summaries};
 use crate::error::Error;
 use regex_lite::Regex;
-use sampan_api::body::{ContainerSummary, SummaryHostConfig, SummaryNetworkSettings};
+use sampan_api::body::{ContainerSummary, PortSummary, SummaryHostConfig, SummaryNetworkSettings};
 use sampan_api::filters::FilterError;
 use sampan_api::{Filters, human};
-use sampan_engine::container::{Phase, Snapshot, State};
+use sampan_engine::container::{Container, Phase, Snapshot, State};
 use sampan_spec::Timestamp;
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 /// The filters that there are.
-pub(crate) const FILTERS: [&str; 9] =
-    ["ancestor", "before", "exited", "id", "label", "name", "network", "since", "status"];
+pub(crate) const FILTERS: [&str; 14] = [
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network",
+    "publish", "since", "status", "volume",
+];
+const HEALTH: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
 const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
 /// Which containers a client wants to see.
@@ -39,6 +43,8 @@ pub(crate) fn choose<'s>(all: &'s [Snapshot], wanted: &Wanted) -> Result<Vec<&'s
     let (names, ids) = (patterns("name"), patterns("id"));
     let before = created_of(all, filters, "before")?;
     let since = created_of(all, filters, "since")?;
+    let doors = Doors { exposed: ports(filters, "expose")?, published: ports(filters, "publish")? };
+    let tasks = filters.truth("is-task")?;
     let also_stopped = wanted.all
         || wanted.limit.is_some()
         || !filters.get("status").is_empty()
@@ -53,6 +59,11 @@ pub(crate) fn choose<'s>(all: &'s [Snapshot], wanted: &Wanted) -> Result<Vec<&'s
             && any(filters.get("network"), |word| word == mode_name(record.config.host.network))
             && any(filters.get("exited"), |code| exited_with(&snapshot.state, code))
             && (filters.get("ancestor").is_empty() || wanted.ancestors.contains(&record.image.to_string()))
+            && doors.fit(snapshot)
+            && any(filters.get("volume"), |place| has_mount(record, place))
+            // There are no health checks and no services.
+            && any(filters.get("health"), |word| word == HEALTH[0])
+            && tasks != Some(true)
             && before.is_none_or(|time| record.created < time)
             && since.is_none_or(|time| record.created > time)
     };
@@ -68,10 +79,60 @@ fn check(filters: &Filters) -> Result<(), FilterError> {
     if let Some(value) = filters.get("status").iter().find(|word| !STATES.contains(&word.as_str())) {
         return Err(FilterError::Status { value: value.clone(), allowed: STATES.join(", ") });
     }
+    if let Some(value) = filters.get("health").iter().find(|word| !HEALTH.contains(&word.as_str())) {
+        return Err(FilterError::Health { value: value.clone(), allowed: HEALTH.join(", ") });
+    }
     match filters.get("exited").iter().find(|code| code.parse::<i32>().is_err()) {
         Some(value) => Err(FilterError::Value { name: "exited".into(), value: value.clone() }),
         None => Ok(()),
     }
+}
+
+/// Ports as `expose` and `publish` name them: `80`, `80/udp`, `8000-8010/tcp`.
+struct Ports {
+    range: RangeInclusive<u16>,
+    protocol: String,
+}
+
+impl Ports {
+    fn parse(text: &str) -> Option<Self> {
+        let (range, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let range = first.parse().ok()?..=last.parse().ok()?;
+        (!range.is_empty()).then(|| Self { range, protocol: protocol.to_owned() })
+    }
+
+    fn has(&self, number: u16, protocol: &str) -> bool {
+        self.range.contains(&number) && self.protocol == protocol
+    }
+}
+
+/// The containers' ports and the host's that are asked for; one of any of them is enough, as with Docker.
+struct Doors {
+    exposed: Vec<Ports>,
+    published: Vec<Ports>,
+}
+
+impl Doors {
+    fn fit(&self, snapshot: &Snapshot) -> bool {
+        let fits = |port: &PortSummary| {
+            self.exposed.iter().any(|ports| ports.has(port.private_port, &port.r#type))
+                || port
+                    .public_port
+                    .is_some_and(|number| self.published.iter().any(|ports| ports.has(number, &port.r#type)))
+        };
+        self.exposed.is_empty() && self.published.is_empty() || port_summaries(snapshot).iter().any(fits)
+    }
+}
+
+fn ports(filters: &Filters, name: &str) -> Result<Vec<Ports>, FilterError> {
+    let wrong = |value: &str| FilterError::Value { name: name.to_owned(), value: value.to_owned() };
+    filters.get(name).iter().map(|text| Ports::parse(text).ok_or_else(|| wrong(text))).collect()
+}
+
+/// Whether something is mounted at or from this place.
+fn has_mount(record: &Container, place: &str) -> bool {
+    record.config.host.binds.iter().any(|bind| bind.source == place || bind.destination == place)
 }
 
 fn created_of(all: &[Snapshot], filters: &Filters, name: &str) -> Result<Option<Timestamp>, Error> {

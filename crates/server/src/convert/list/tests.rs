@@ -38,6 +38,16 @@ fn filters_choose() {
         (true, None, r#"{"network":["bridge"],"ancestor":["i:1"]}"#, "web db new"),
         (true, None, r#"{"network":["host"]}"#, ""),
         (true, None, r#"{"before":["web"]}"#, ""),
+        (true, None, r#"{"expose":["80"]}"#, "web"),
+        (true, None, r#"{"expose":["82","70-79"]}"#, ""),
+        (true, None, r#"{"expose":["80-90/udp"]}"#, "web"),
+        (true, None, r#"{"publish":["8080/tcp"]}"#, "web"),
+        (true, None, r#"{"publish":["80","8080/udp"]}"#, ""),
+        (true, None, r#"{"publish":["80"],"expose":["80"]}"#, "web"),
+        (true, None, r#"{"volume":["/nowhere"]}"#, ""),
+        (true, None, r#"{"health":["none"],"is-task":["false"]}"#, "web db new"),
+        (true, None, r#"{"health":["healthy"]}"#, ""),
+        (true, None, r#"{"is-task":["1"]}"#, ""),
     ] {
         assert_eq!(chosen(everything, limit, filters).as_deref(), Ok(want), "{filters}");
     }
@@ -52,6 +62,14 @@ fn values_that_make_no_sense_are_refused() {
              restarting, removing, exited, dead",
         ),
         (r#"{"exited":["x"]}"#, "invalid filter 'exited=x'"),
+        (r#"{"expose":["9-8"]}"#, "invalid filter 'expose=9-8'"),
+        (r#"{"publish":["x"]}"#, "invalid filter 'publish=x'"),
+        (r#"{"is-task":["x"]}"#, "invalid filter 'is-task=x'"),
+        (
+            r#"{"health":["fine"]}"#,
+            "invalid filter 'health=fine': invalid value for health (fine): must be one of none, starting, healthy, \
+             unhealthy",
+        ),
         (r#"{"since":["nope"]}"#, "No such container: nope"),
         ("zzz", "invalid filter"),
     ] {
