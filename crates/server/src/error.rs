@@ -37,6 +37,20 @@ pub(crate) enum Error {
         /// The text.
         source: ParseSignalError,
     },
+    /// No such signal, as a number.
+    #[error("{context}the linux daemon does not support signal {number}")]
+    SignalNumber {
+        /// What comes before the text.
+        context: String,
+        /// The number.
+        number: i64,
+    },
+    /// Nothing to send a signal to.
+    #[error("cannot kill container: {name}: No such container: {name}")]
+    KillNobody {
+        /// What was typed.
+        name: String,
+    },
     /// The body is of another kind.
     #[error("unsupported Content-Type header ({0}): must be 'application/json'")]
     ContentType(String),
@@ -92,7 +106,7 @@ impl Error {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Engine(error) => error.kind(),
-            Self::NoEndpoint | Self::NoSuchImage(_) => ErrorKind::NotFound,
+            Self::NoEndpoint | Self::NoSuchImage(_) | Self::KillNobody { .. } => ErrorKind::NotFound,
             Self::Unsupported { .. } => ErrorKind::NotImplemented,
             Self::Thread(_) => ErrorKind::Unavailable,
             Self::Version(_)
@@ -100,6 +114,7 @@ impl Error {
             | Self::Number(_)
             | Self::Reference(_)
             | Self::Signal { .. }
+            | Self::SignalNumber { .. }
             | Self::NoSuchNetwork(_)
             | Self::ContentType(_)
             | Self::NoContentType(_)

@@ -1,6 +1,6 @@
 //! Exec processes: what is asked for, and what is so.
 
-use super::keys::detach_keys;
+use super::keys::escape_keys;
 use crate::error::Error;
 use sampan_api::body::{ExecCreate, ExecInspect, ExecProcessConfig};
 use sampan_engine::container::{Attach, ExecRequest, ExecSnapshot};
@@ -20,7 +20,7 @@ pub(crate) fn request(body: ExecCreate) -> Result<ExecRequest, Error> {
         user: body.user,
         tty: body.tty,
         attach: Attach { stdin: body.attach_stdin, stdout: body.attach_stdout, stderr: body.attach_stderr },
-        detach_keys: detach_keys(&body.detach_keys)?,
+        detach_keys: escape_keys(&body.detach_keys)?,
         size: size(body.console_size),
     })
 }

@@ -7,11 +7,16 @@ const DEFAULT: [u8; 2] = [16, 17];
 
 /// The bytes of a sequence of keys, separated by commas; empty is Docker's `ctrl-p,ctrl-q`.
 pub(crate) fn detach_keys(text: &str) -> Result<Vec<u8>, Error> {
-    if text.is_empty() {
-        return Ok(DEFAULT.to_vec());
-    }
-    let keys = text.split(',').map(key).collect::<Option<Vec<u8>>>();
-    keys.ok_or_else(|| Error::Invalid(format!("Invalid detach keys ({text}) provided")))
+    keys(text).ok_or_else(|| Error::Invalid(format!("Invalid detach keys ({text}) provided")))
+}
+
+/// As [`detach_keys`], in the words of an exec.
+pub(crate) fn escape_keys(text: &str) -> Result<Vec<u8>, Error> {
+    keys(text).ok_or_else(|| Error::Invalid(format!("Invalid escape keys ({text}) provided")))
+}
+
+fn keys(text: &str) -> Option<Vec<u8>> {
+    if text.is_empty() { Some(DEFAULT.to_vec()) } else { text.split(',').map(key).collect() }
 }
 
 fn key(text: &str) -> Option<u8> {

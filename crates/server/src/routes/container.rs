@@ -75,7 +75,7 @@ pub(crate) async fn start(call: &Call) -> Result<Outcome, Error> {
 
 /// `POST /containers/{name}/stop`.
 pub(crate) async fn stop(call: &Call) -> Result<Outcome, Error> {
-    let signal = signal(call, "")?;
+    let signal = signal(call, &format!("cannot stop container: {}: ", call.name))?;
     let timeout = call.query.number("t")?;
     container::stop(call.engine(), &call.name, signal, timeout).await?;
     Ok(empty(StatusCode::NO_CONTENT))
@@ -84,14 +84,21 @@ pub(crate) async fn stop(call: &Call) -> Result<Outcome, Error> {
 /// `POST /containers/{name}/kill`.
 pub(crate) async fn kill(call: &Call) -> Result<Outcome, Error> {
     let signal = signal(call, &format!("cannot kill container: {}: ", call.name))?;
-    container::kill(call.engine(), &call.name, signal.unwrap_or(Signal::KILL)).await?;
+    let killed = container::kill(call.engine(), &call.name, signal.unwrap_or(Signal::KILL)).await;
+    killed.map_err(|error| match error {
+        sampan_engine::Error::NoSuchContainer(name) => Error::KillNobody { name },
+        other => other.into(),
+    })?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 fn signal(call: &Call, context: &str) -> Result<Option<Signal>, Error> {
-    let text = call.query.get("signal").filter(|text| !text.is_empty());
-    text.map(|text| text.parse().map_err(|source| Error::Signal { context: context.to_owned(), source }))
-        .transpose()
+    let Some(text) = call.query.get("signal").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let context = context.to_owned();
+    text.parse().map(Some).map_err(|source| match text.parse() {
+        Ok(number) if number != 0 => Error::SignalNumber { context, number },
+        _ => Error::Signal { context, source },
+    })
 }
 
 /// `DELETE /containers/{name}`.
