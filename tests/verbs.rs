@@ -4,7 +4,9 @@
 
 use sampan_testkit::{Cli, Daemon, Output, docker_archive, programs, root_file_system};
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// A step of the script: the words, the standard input, and the exit code with the standard output where they are the same
@@ -42,6 +44,8 @@ fn runs() -> Vec<Act> {
         act("run --rm bb nope", 127, ""),
         act("run --rm bb /nope", 127, ""),
         act("run --rm bb /etc", 126, ""),
+        act("run --rm bb ''", 127, ""),
+        act("run --rm --cap-add ALL bb true", 0, ""),
         act("run --rm bb /etc/passwd", 126, ""),
         act("run --rm -w /nope/nope bb pwd", 0, "/nope/nope"),
         act(
@@ -149,6 +153,19 @@ fn refusals() -> Vec<Act> {
         act("run --rm -w relative bb true", 125, ""),
         act("run --rm -v /tmp:relative bb true", 125, ""),
         act("rm -f nobody", 0, ""),
+        same("kill -s 99 nobody"),
+        same("stop -s NOPE nobody"),
+        same("rmi nope"),
+        act("run --rm -v /tmp:/ bb true", 125, ""),
+        act("run --rm -v /tmp:/x:ro,rw bb true", 125, ""),
+        act("run --rm -u 99999999999 bb true", 125, ""),
+        act("run --rm --cap-add NOPE bb true", 125, ""),
+        act("run --rm --log-driver nope bb true", 125, ""),
+        act("ps --filter publish=80 --filter expose=80 --filter health=none -q", 0, ""),
+        act("ps --filter '' -q", 0, ""),
+        act("inspect ''", 1, "[]"),
+        act("inspect no/body:1", 1, "[]"),
+        same("start ''"),
         same("images"),
         same("ps -a"),
     ]);
@@ -256,6 +273,24 @@ fn a_containers_life_is_equal() {
 #[test]
 fn refusals_are_equal() {
     equal_with_both(refusals);
+}
+
+#[test]
+fn a_reader_that_goes_ends_a_client_in_silence() {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    daemon.sampan(&["run", "-d", "--name", "many", "bb", "sh", "-c", "seq 1 200000; sleep 1000"]);
+    let forever = "while :; do echo y; done";
+    for cli in [Cli::Sampan, Cli::Docker] {
+        for words in [&["logs", "-f", "many"][..], &["exec", "many", "sh", "-c", forever]] {
+            let mut command = daemon.client(cli, words);
+            let mut client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            client.stdout.take().unwrap().read_exact(&mut [0; 4]).unwrap();
+            let ended = client.wait_with_output().unwrap();
+            let code = ended.status.code().or_else(|| ended.status.signal().map(|signal| 128 + signal));
+            assert_eq!((code, &*ended.stderr), (Some(141), &b""[..]), "{cli:?} {words:?}");
+        }
+    }
 }
 
 /// What the script expects is what Docker does. `$SAMPAN_PEER` names one, as for `docker --host`.

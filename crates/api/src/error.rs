@@ -69,6 +69,9 @@ pub enum Error {
         /// Its answer.
         status: StatusCode,
     },
+    /// A container's name is missing.
+    #[error("invalid container name or ID: value is empty")]
+    NoName,
     /// An answer has another shape than expected.
     #[error("cannot understand the daemon's answer to {path}")]
     Answer {

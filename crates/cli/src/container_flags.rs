@@ -143,6 +143,9 @@ impl ContainerFlags {
         let (volumes, binds) = self.volumes()?;
         let (exposed, port_bindings) = self.ports()?;
         let host_config = HostConfig { binds: Some(binds), port_bindings, ..self.host()? };
+        if self.network.as_deref() == Some("") {
+            return Err(Error::Refused("no name set for network"));
+        }
         self.image.parse::<Reference>().or_else(|error| self.check_id(error))?;
         let config = ContainerConfig { exposed_ports: exposed, volumes, ..self.config()? };
         Ok(ContainerCreate { config, host_config, networking_config: None })

@@ -17,6 +17,9 @@ pub(crate) const CODE_NOT_EXECUTABLE: u8 = 126;
 /// The command does not exist.
 pub(crate) const CODE_NOT_FOUND: u8 = 127;
 
+/// Nobody reads our output any more: 128 and the number of SIGPIPE.
+pub(crate) const CODE_PIPE: u8 = 141;
+
 /// Why a verb ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -96,9 +99,12 @@ impl Error {
         }
     }
 
-    /// The error of `run`, whose exit code tells what kind it is.
+    /// The error of `run`. The exit code tells what kind it is, if it is the engine's.
     pub(crate) fn of_run(self, verb: &'static str) -> Self {
-        let code = run_code(&self.to_string());
+        let code = match &self {
+            Self::Engine(error) => run_code(&error.to_string()),
+            _ => CODE_ENGINE,
+        };
         Self::Run { verb, code, source: Box::new(self) }
     }
 
@@ -166,8 +172,14 @@ mod tests {
             ("permission denied while connecting to the daemon at unix:///run/sampan.sock", 125),
         ] {
             assert_eq!(run_code(message), code, "{message}");
-            assert_eq!(Error::Stream(message.into()).of_run("run").code(), code);
         }
+    }
+
+    #[test]
+    fn only_the_engine_knows_of_commands() {
+        let source = io::Error::from_raw_os_error(2);
+        let error = Error::Open { path: "/nope".into(), source }.of_run("run");
+        assert_eq!(error.code(), CODE_ENGINE);
     }
 
     #[test]

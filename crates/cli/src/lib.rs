@@ -155,6 +155,9 @@ mod tests {
             125,
             "sampan: invalid containerPort: 99999\n\nRun 'sampan run --help' for more information",
         );
+        let of_run = |text: &str| format!("sampan: {text}\n\nRun 'sampan run --help' for more information");
+        check("run --network= i", 125, &of_run("no name set for network"));
+        check("run --env-file /nope i", 125, &of_run("open /nope: no such file or directory"));
         check("run -d -a stdin i", 1, "conflicting options: cannot specify both --attach and --detach");
         check("nope", 1, "sampan: unknown command: sampan nope\n\nRun 'sampan --help' for more information");
         check(

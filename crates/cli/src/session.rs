@@ -1,12 +1,13 @@
 //! A user in front of a process: its streams, the terminal, signals and sizes, until one of them ends it.
 
-use crate::error::Error;
+use crate::error::{CODE_PIPE, Error};
 use crate::signals;
 use crate::streams::{self, End, Options};
 use crate::terminal::{self, RawMode};
 use sampan_api::{Client, Hijacked};
 use sampan_spec::Signal;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -75,6 +76,10 @@ impl Session {
         // Whatever is printed next is for a terminal in its normal mode.
         drop(raw);
         match result? {
+            // Without signals to pass on, SIGPIPE would have ended us.
+            End::Output(Err(error)) if !proxy && error.kind() == ErrorKind::BrokenPipe => {
+                Err(Error::Silent(CODE_PIPE))
+            }
             End::Output(Err(error)) => Err(error.into()),
             end => Ok((end, signals.filter(|_| proxy))),
         }

@@ -3,6 +3,7 @@
 //! Each direction is a thread with blocking calls, so that neither can hold up the other, whoever reads or does not
 //! read our output.
 
+use crate::error::os_text;
 use crate::terminal::{DetachKeys, Typed};
 use rustix::net::Shutdown;
 use sampan_api::stdcopy::{Demultiplexer, FrameError};
@@ -158,7 +159,8 @@ impl Sinks {
             _ => return Ok(()),
         };
         while !bytes.is_empty() {
-            let written = rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))?;
+            let written = rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes));
+            let written = written.map_err(|error| cannot_write(stream, error.into()))?;
             bytes = &bytes[written..];
         }
         Ok(())
@@ -215,6 +217,11 @@ impl Frames {
         }
         self.frames.finish().map_err(damaged)
     }
+}
+
+fn cannot_write(stream: Stream, error: io::Error) -> io::Error {
+    let file = if stream == Stream::Stderr { "stderr" } else { "stdout" };
+    io::Error::new(error.kind(), format!("write /dev/{file}: {}", os_text(&error)))
 }
 
 fn damaged(error: FrameError) -> io::Error {

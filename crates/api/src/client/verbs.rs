@@ -1,13 +1,12 @@
 //! The endpoints as functions.
 
 use super::{Body, ByteStream, Client, Hijacked, JsonLines, Pending, to_body};
-use crate::Filters;
-use crate::Result;
 use crate::body::{
     ContainerCreate, ContainerCreated, ContainerInspect, ContainerSummary, ExecCreate, ExecCreated,
     ExecInspect, ExecStart, ImageDeleted, ImageInspect, ImageSummary, Info, Progress, Version, WaitAnswer,
 };
 use crate::query::{Query, escape};
+use crate::{Error, Filters, Result};
 use http::{Method, StatusCode};
 use tokio::io::AsyncRead;
 
@@ -17,6 +16,14 @@ const DELETE: Method = Method::DELETE;
 
 fn filtered(query: Query, filters: &Filters) -> Query {
     query.with_some("filters", (!filters.is_empty()).then(|| filters.to_json()))
+}
+
+/// A container's path. Without a name it would be another endpoint's.
+fn container(name: &str, rest: &str) -> Result<String> {
+    if name.trim().is_empty() {
+        return Err(Error::NoName);
+    }
+    Ok(format!("/containers/{}{rest}", escape(name)))
 }
 
 /// Every function fails when the daemon cannot be reached or refuses ([`crate::Error`]).
@@ -58,12 +65,12 @@ impl Client {
     /// `GET /containers/{name}/json`.
     pub async fn container_inspect(&self, name: &str, size: bool) -> Result<ContainerInspect> {
         let query = Query::default().with_flag("size", size).to_suffix();
-        self.json(GET, &format!("/containers/{}/json{query}", escape(name)), Body::Empty).await
+        self.json(GET, &container(name, &format!("/json{query}"))?, Body::Empty).await
     }
 
     /// `POST /containers/{name}/start`. 304: it runs already.
     pub async fn container_start(&self, name: &str) -> Result<StatusCode> {
-        self.done(POST, &format!("/containers/{}/start", escape(name)), Body::Empty).await
+        self.done(POST, &container(name, "/start")?, Body::Empty).await
     }
 
     /// `POST /containers/{name}/stop`, with another signal and time-out (seconds) than its own. 304: it does not run.
@@ -74,49 +81,49 @@ impl Client {
         timeout: Option<i64>,
     ) -> Result<StatusCode> {
         let query = Query::default().with_some("signal", signal).with_some("t", timeout).to_suffix();
-        self.done(POST, &format!("/containers/{}/stop{query}", escape(name)), Body::Empty).await
+        self.done(POST, &container(name, &format!("/stop{query}"))?, Body::Empty).await
     }
 
     /// `POST /containers/{name}/kill`.
     pub async fn container_kill(&self, name: &str, signal: Option<&str>) -> Result<()> {
         let query = Query::default().with_some("signal", signal).to_suffix();
-        self.done(POST, &format!("/containers/{}/kill{query}", escape(name)), Body::Empty).await.map(drop)
+        self.done(POST, &container(name, &format!("/kill{query}"))?, Body::Empty).await.map(drop)
     }
 
     /// `DELETE /containers/{name}`, with its anonymous volumes, killed first if `force`.
     pub async fn container_remove(&self, name: &str, force: bool, volumes: bool) -> Result<()> {
         let query = Query::default().with_flag("force", force).with_flag("v", volumes).to_suffix();
-        self.done(DELETE, &format!("/containers/{}{query}", escape(name)), Body::Empty).await.map(drop)
+        self.done(DELETE, &container(name, &query)?, Body::Empty).await.map(drop)
     }
 
     /// `POST /containers/{name}/wait` for `not-running`, `next-exit` or `removed`. Comes back when the daemon has begun to
     /// wait; the answer comes with [`Pending::finish`].
     pub async fn container_wait(&self, name: &str, condition: Option<&str>) -> Result<Pending<WaitAnswer>> {
         let query = Query::default().with_some("condition", condition).to_suffix();
-        let path = format!("/containers/{}/wait{query}", escape(name));
+        let path = container(name, &format!("/wait{query}"))?;
         Ok(Pending::new(self.lines(POST, &path, Body::Empty).await?))
     }
 
     /// `POST /containers/{name}/attach`. The query is the caller's: `stream`, `stdin`, `stdout`, `stderr`, `logs`, `detachKeys`.
     pub async fn container_attach(&self, name: &str, query: &Query) -> Result<Hijacked> {
-        self.hijack(&format!("/containers/{}/attach{}", escape(name), query.to_suffix()), Body::Empty).await
+        self.hijack(&container(name, &format!("/attach{}", query.to_suffix()))?, Body::Empty).await
     }
 
     /// `GET /containers/{name}/logs`. The query is the caller's: `stdout`, `stderr`, `follow`, `since`, `until`, `timestamps`,
     /// `tail`. Without a terminal the bytes are multiplexed.
     pub async fn container_logs(&self, name: &str, query: &Query) -> Result<ByteStream> {
-        self.bytes(GET, &format!("/containers/{}/logs{}", escape(name), query.to_suffix()), Body::Empty).await
+        self.bytes(GET, &container(name, &format!("/logs{}", query.to_suffix()))?, Body::Empty).await
     }
 
     /// `POST /containers/{name}/resize`.
     pub async fn container_resize(&self, name: &str, rows: u16, columns: u16) -> Result<()> {
         let query = Query::default().with("h", rows.to_string()).with("w", columns.to_string()).to_suffix();
-        self.done(POST, &format!("/containers/{}/resize{query}", escape(name)), Body::Empty).await.map(drop)
+        self.done(POST, &container(name, &format!("/resize{query}"))?, Body::Empty).await.map(drop)
     }
 
     /// `POST /containers/{name}/exec`.
     pub async fn exec_create(&self, name: &str, body: &ExecCreate) -> Result<ExecCreated> {
-        let path = format!("/containers/{}/exec", escape(name));
+        let path = container(name, "/exec")?;
         self.json(POST, &path, to_body(&path, body)?).await
     }
 

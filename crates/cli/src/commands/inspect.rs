@@ -135,21 +135,17 @@ impl Request<'_> {
     }
 
     async fn find(&self, client: &Client, name: &str) -> Result<Json, Error> {
+        let (escaped, size) = (escape(name).to_string(), Query::default().with_flag("size", self.size));
         for (i, kind) in self.kinds.iter().enumerate() {
-            let name = escape(name);
             let path = match kind {
-                Kind::Container => {
-                    format!(
-                        "/containers/{name}/json{}",
-                        Query::default().with_flag("size", self.size).to_suffix()
-                    )
-                }
-                Kind::Image => format!("/images/{name}/json"),
+                Kind::Container if name.is_empty() => return Err(sampan_api::Error::NoName.into()),
+                Kind::Container => format!("/containers/{escaped}/json{}", size.to_suffix()),
+                Kind::Image => format!("/images/{escaped}/json"),
             };
             match get(client, &path).await {
                 Err(error) if error.is_status(404) && i + 1 < self.kinds.len() => {}
                 Err(error) if error.is_status(404) && self.kinds.len() > 1 => {
-                    return Err(Error::NoSuchObject(name.to_string()));
+                    return Err(Error::NoSuchObject(name.to_owned()));
                 }
                 result => return result,
             }

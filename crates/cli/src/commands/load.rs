@@ -44,8 +44,24 @@ impl Verb for Load {
 /// The file, or standard input.
 pub(super) fn open(path: Option<&str>) -> Result<Box<dyn AsyncRead + Send + Unpin>, Error> {
     let file = match path {
-        Some(path) => File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?,
+        Some(path) => open_file(path).map_err(|source| Error::Open { path: path.to_owned(), source })?,
         None => File::from(rustix::stdio::stdin().as_fd().try_clone_to_owned()?),
     };
     Ok(Box::new(tokio::fs::File::from_std(file)))
+}
+
+/// Not a folder, which could be opened and then not be read.
+fn open_file(path: &str) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_no_archive() {
+        assert_eq!(open(Some("/etc")).err().unwrap().to_string(), "open /etc: is a directory");
+    }
 }

@@ -1,7 +1,7 @@
 //! `sampan logs`.
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{CODE_PIPE, Error};
 use crate::flags::Count;
 use crate::options::time::point_in_time;
 use crate::streams::Printer;
@@ -9,6 +9,7 @@ use crate::verb::Verb;
 use jiff::Timestamp;
 use sampan_api::query::Query;
 use sampan_api::{Client, RAW_STREAM};
+use std::io;
 use tokio::io::AsyncReadExt;
 
 /// Its arguments.
@@ -77,10 +78,15 @@ impl Logs {
         loop {
             match stream.read(&mut buffer).await? {
                 0 => break,
-                length => printer.print(&buffer[..length])?,
+                length => printer.print(&buffer[..length]).map_err(gone)?,
             }
         }
         printer.finish()?;
         Ok(0)
     }
+}
+
+/// Like `cat` where nobody reads any more.
+fn gone(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { Error::Silent(CODE_PIPE) } else { error.into() }
 }

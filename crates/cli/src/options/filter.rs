@@ -10,8 +10,11 @@ pub(crate) struct FilterError;
 /// A filter's name and the value that must fit.
 pub(crate) type Filter = (String, String);
 
-/// Reads one filter.
+/// Reads one filter. An empty one is none, as with Docker.
 pub(crate) fn filter(text: &str) -> Result<Filter, FilterError> {
+    if text.is_empty() {
+        return Ok(Filter::default());
+    }
     let (name, value) = text.split_once('=').ok_or(FilterError)?;
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
@@ -19,7 +22,9 @@ pub(crate) fn filter(text: &str) -> Result<Filter, FilterError> {
 /// All filters of one command line.
 pub(crate) fn filters(all: &[Filter]) -> Filters {
     let mut filters = Filters::default();
-    all.iter().for_each(|(name, value)| filters.add(name, value));
+    all.iter()
+        .filter(|filter| **filter != Filter::default())
+        .for_each(|(name, value)| filters.add(name, value));
     filters
 }
 
@@ -32,5 +37,6 @@ mod tests {
         let got = filters(&["Label=a=b", "label=c"].map(|text| filter(text).unwrap()));
         assert_eq!(got.get("label"), ["a=b", "c"]);
         assert_eq!(filter("x"), Err(FilterError));
+        assert!(filters(&[filter("").unwrap()]).is_empty());
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum VolumeError {
     Empty,
     #[error("invalid spec: {0}: empty section between colons")]
     EmptySection(String),
+    #[error("invalid spec: {0}: too many colons")]
+    TooManyColons(String),
 }
 
 /// Reads one `-v`; a source that starts with a dot is taken from `here`. The daemon knows the options.
@@ -31,6 +33,7 @@ pub(crate) fn volume(text: &str, here: &Path) -> Result<Volume, VolumeError> {
     }
     match parts[..] {
         [path] => Ok(Volume::Anonymous(path.to_owned())),
+        [_, _, _, _, ..] => Err(VolumeError::TooManyColons(text.to_owned())),
         [source, ref rest @ ..] => {
             let source = if source.starts_with('.') { clean(&here.join(source)) } else { source.to_owned() };
             Ok(Volume::Bind(format!("{source}:{}", rest.join(":"))))
@@ -72,7 +75,7 @@ mod tests {
             ("", Err("invalid empty volume spec")),
             ("::", Err("invalid spec: ::: empty section between colons")),
             (":/b", Err("invalid spec: :/b: empty section between colons")),
-            ("a:b:c:d", bind("a:b:c:d")),
+            ("a:b:c:d", Err("invalid spec: a:b:c:d: too many colons")),
         ] {
             let got = volume(text, Path::new("/home/me")).map_err(|e| e.to_string());
             assert_eq!(got, want.map_err(str::to_owned), "{text}");
