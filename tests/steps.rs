@@ -1,4 +1,4 @@
-//! Each step of create, start and rm fails in turn, and the daemon dies after each step in turn: nothing half-done stays.
+//! Each step of create, start, rename and rm fails in turn, and the daemon dies after each step in turn: nothing half-done stays.
 //!
 //! A debug build of the engine fails, or ends, after the step that an environment variable names.
 
@@ -21,6 +21,7 @@ const START: [&str; 7] = [
     "start.go",
 ];
 const REMOVE: [&str; 3] = ["remove.record", "remove.name", "remove.answer"];
+const RENAME: [&str; 2] = ["rename.name", "rename.record"];
 const FAIL: &str = "SAMPAN_FAIL_AFTER";
 const DIE: &str = "SAMPAN_DIE_AFTER";
 
@@ -60,6 +61,12 @@ impl Trial {
         if step.starts_with("remove") {
             self.daemon.sampan(&["start", "c1"]);
         }
+    }
+
+    /// The names of all containers.
+    fn names(&self) -> Vec<String> {
+        let listed = self.daemon.sampan(&["ps", "-a", "--format", "{{.Names}}"]);
+        listed.lines().map(str::to_owned).collect()
     }
 
     /// The whole life of a container still works, and leaves nothing.
@@ -188,10 +195,45 @@ fn a_prepared_process_that_nobody_started_is_not_in_the_way() {
     }
 }
 
+#[test]
+fn a_failed_step_of_rename_leaves_the_old_name() {
+    let mut trial = Trial::new();
+    for step in RENAME {
+        trial.restart(FAIL, step);
+        trial.create().ok();
+        assert_ne!(trial.act(step).code, 0, "{step}");
+        assert_eq!(trial.names(), ["c1"], "{step}");
+        trial.restart(FAIL, "");
+        assert_eq!(trial.names(), ["c1"], "{step}");
+        trial.daemon.sampan(&["create", "--name", "c2", "bb", "true"]);
+        trial.daemon.sampan(&["rm", "c1", "c2"]);
+        trial.all_is_well();
+    }
+}
+
+#[test]
+fn a_daemon_that_dies_in_a_rename_leaves_one_name() {
+    let mut trial = Trial::new();
+    for (step, left, free) in [(RENAME[0], "c1", "c2"), (RENAME[1], "c2", "c1")] {
+        trial.create().ok();
+        trial.restart(DIE, step);
+        let client = Session::start(trial.daemon.client(Cli::Sampan, command(step)));
+        trial.daemon.wait();
+        trial.daemon.set(DIE, "");
+        trial.daemon.start_again();
+        drop(client);
+        assert_eq!(trial.names(), [left], "{step}");
+        trial.daemon.sampan(&["create", "--name", free, "bb", "true"]);
+        trial.daemon.sampan(&["rm", "c1", "c2"]);
+        trial.all_is_well();
+    }
+}
+
 /// The verb that has this step, as a command.
 fn command(step: &str) -> &'static [&'static str] {
     match step.split('.').next() {
         Some("create") => &["create", "--name", "c1", "-p", "18080:80", "bb", "sleep", "1000"],
+        Some("rename") => &["rename", "c1", "c2"],
         Some("remove") => &["rm", "-f", "c1"],
         _ => &["start", "c1"],
     }

@@ -13,6 +13,7 @@ pub(crate) enum Count {
     Exactly(usize),
     AtLeast(usize),
     AtMost(usize),
+    Between(usize, usize),
 }
 
 /// What a command line says.

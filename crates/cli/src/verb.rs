@@ -103,6 +103,10 @@ impl Entry {
             Count::None => (got == 0, "accepts no arguments".to_owned()),
             Count::Exactly(n) => (got == n, format!("requires {}", plural(n))),
             Count::AtLeast(n) => (got >= n, format!("requires at least {}", plural(n))),
+            Count::Between(least, most) => (
+                (least..=most).contains(&got),
+                format!("requires at least {least} and at most {}", plural(most)),
+            ),
             Count::AtMost(n) => (got <= n, format!("requires at most {}", plural(n))),
         };
         if fits {

@@ -38,6 +38,18 @@ pub enum Error {
         /// Who has it.
         id: String,
     },
+    /// A container cannot get the name that it has.
+    #[error("Renaming a container with the same name as its current name")]
+    SameName,
+    /// A rename from or to nothing.
+    #[error("Neither old nor new names may be empty")]
+    EmptyName,
+    /// A container cannot get another name.
+    #[error("Error when allocating new name: {0}")]
+    NewName(Box<Error>),
+    /// ps(1) would not.
+    #[error("ps: {0}")]
+    Ps(String),
     /// Neither user nor image say what to run.
     #[error("no command specified")]
     NoCommand,
@@ -70,6 +82,12 @@ pub enum Error {
     /// It is paused.
     #[error("Container {0} is paused, unpause the container before exec")]
     Paused(String),
+    /// It is paused, and is to be.
+    #[error("Container {0} is already paused")]
+    AlreadyPaused(String),
+    /// It is not paused, and cannot be let run again.
+    #[error("Container {0} is not paused")]
+    NotPaused(String),
     /// A paused container cannot be started.
     #[error("cannot start a paused container, try unpause instead")]
     StartPaused,
@@ -163,6 +181,8 @@ impl Error {
             Self::NoSuchContainer(_) | Self::NoSuchExec(_) => ErrorKind::NotFound,
             Self::AmbiguousContainer(_)
             | Self::BadName(_)
+            | Self::SameName
+            | Self::EmptyName
             | Self::NoCommand
             | Self::NoExecCommand
             | Self::Start(_)
@@ -173,6 +193,7 @@ impl Error {
             | Self::NotRunning(_)
             | Self::CannotKill { .. }
             | Self::Paused(_)
+            | Self::AlreadyPaused(_)
             | Self::StartPaused
             | Self::Restarting(_)
             | Self::Removing(_)
@@ -183,9 +204,12 @@ impl Error {
             Self::AlreadyStarted(_) | Self::AlreadyStopped(_) => ErrorKind::NotModified,
             Self::NotSupported(_) => ErrorKind::NotImplemented,
             Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
+            Self::NewName(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::Network(e) => e.kind(),
-            Self::Endpoint(_)
+            Self::NotPaused(_)
+            | Self::Ps(_)
+            | Self::Endpoint(_)
             | Self::Journal(_)
             | Self::Log(_)
             | Self::File { .. }

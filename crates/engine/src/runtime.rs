@@ -77,10 +77,22 @@ impl Runtime {
         Ok(())
     }
 
+    /// The pids of a container's processes on the host.
+    pub(crate) fn pids(&self, id: &ContainerId) -> Result<Vec<i32>> {
+        let group = self.cgroup(id)?;
+        group.pids().map_err(cgroup("list the container's processes"))
+    }
+
+    /// A container's control groups.
+    pub(crate) fn cgroup(&self, id: &ContainerId) -> Result<Cgroup> {
+        Cgroup::at(&self.layout, &self.host.cgroup_of(id))
+            .map_err(cgroup("find the container's control group"))
+    }
+
     /// Kills every process of a container whose monitor is gone, and removes its cgroup.
     pub(crate) fn kill_cgroup(&self, id: &ContainerId) -> Result<()> {
         let failed = || cgroup("end the container's control group");
-        let group = Cgroup::at(&self.layout, &self.host.cgroup_of(id)).map_err(failed())?;
+        let group = self.cgroup(id)?;
         group.kill_all().map_err(failed())?;
         group.remove().map_err(failed())
     }

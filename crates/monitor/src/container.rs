@@ -7,7 +7,7 @@ use sampan_runtime::Sandbox;
 use sampan_spec::Signal;
 use sampan_spec::bundle::Restart;
 use sampan_spec::journal::{Event, Exit};
-use sampan_spec::monitor::WaitCondition;
+use sampan_spec::monitor::{Refusal, WaitCondition};
 use sampan_spec::oci::LinuxNamespaceType;
 use sampan_sys::process::{Ended, try_wait};
 use std::os::fd::OwnedFd;
@@ -107,7 +107,10 @@ impl Monitor {
                 self.state = State::Restarting { sandbox, exit, due: Instant::now() + delay };
                 drop(root);
             }
-            None => self.release(sandbox, Some(root)),
+            None => {
+                self.answer_restarts(&Err(Refusal::NotRunning));
+                self.release(sandbox, Some(root));
+            }
         }
     }
 
@@ -135,6 +138,10 @@ impl Monitor {
     /// Whether to start again, and when.
     fn restart_delay(&mut self, exit: &Exit, ran: Duration) -> Option<Duration> {
         let summary = self.record.summary();
+        if summary.restart_requested {
+            self.delay = Duration::ZERO;
+            return Some(self.delay);
+        }
         let wanted = match self.bundle.supervise.restart {
             _ if summary.stop_requested => false,
             Restart::No => false,

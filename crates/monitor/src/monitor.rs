@@ -101,7 +101,7 @@ pub(crate) enum State {
     Prepared(Result<Box<Waiting>, Failure>),
     /// Process 1 runs, or its output is still being read.
     Running { sandbox: Sandbox, root: OwnedFd, since: Instant, paused: bool, ended: Option<Ended> },
-    /// It is started again when that is due.
+    /// It is started again when that is due: by its restart policy, or because a user asked for that.
     Restarting { sandbox: Sandbox, exit: Exit, due: Instant },
     /// It has ended, or could not be started.
     Ended,

@@ -114,6 +114,9 @@ impl Monitor {
             }
             Request::Signal { signal } => self.send_signal(signal).map(|()| Some(Answer::Done)),
             Request::Stop { signal, timeout } => self.stop(asker, signal, timeout).map(|()| None),
+            Request::Restart { signal, timeout } => {
+                self.restart_at_a_wish(asker, signal, timeout).map(|()| None)
+            }
             Request::Pause => self.pause().map(|()| Some(Answer::Done)),
             Request::Resume => self.resume().map(|()| Some(Answer::Done)),
             Request::Resize { exec, rows, columns } => self.resize(exec, rows, columns).map(Some),

@@ -9,7 +9,7 @@ use crate::streams::MAIN;
 use sampan_runtime::{Launch, Prepared, Running, Sandbox, Stdio};
 use sampan_spec::bundle::{Sandbox as Network, Stdin};
 use sampan_spec::journal::{Event, Failure};
-use sampan_spec::monitor::{Refusal, WaitCondition};
+use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -135,17 +135,20 @@ impl Monitor {
         Ok(pid)
     }
 
-    /// After the restart policy's delay. A restart that fails is the end, as with Docker.
+    /// After the restart policy's delay, or at a user's wish. A restart that fails is the end, as with Docker.
     pub(crate) fn restart(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Ended);
         let State::Restarting { sandbox, .. } = state else {
             self.state = state;
             return;
         };
-        let result = self.launch(Some(&sandbox)).and_then(|waiting| self.let_run(waiting));
-        if let Err(failure) = result {
-            self.start_failed(failure);
-            self.release(sandbox, None);
+        match self.launch(Some(&sandbox)).and_then(|waiting| self.let_run(waiting)) {
+            Ok(pid) => self.answer_restarts(&Ok(Answer::Started { pid })),
+            Err(failure) => {
+                let refusal = self.start_failed(failure);
+                self.answer_restarts(&Err(refusal));
+                self.release(sandbox, None);
+            }
         }
     }
 

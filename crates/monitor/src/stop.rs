@@ -14,6 +14,8 @@ pub(crate) struct Stopping {
     /// When patience ends.
     pub(crate) kill_at: Option<Instant>,
     askers: Vec<Asker>,
+    /// Those who asked for a restart.
+    restarters: Vec<Asker>,
 }
 
 impl Monitor {
@@ -43,13 +45,51 @@ impl Monitor {
                 .retain(|other| other.call != asker.call || other.connection != asker.connection);
             return Err(refusal);
         }
-        let timeout = timeout.map_or(stop.timeout.map(u64::from), |seconds| u64::try_from(seconds).ok());
         // One that waited for a restart has ended by now, and the stop was answered.
-        if let (Some(seconds), false) = (timeout, self.stopping.askers.is_empty()) {
+        if !self.stopping.askers.is_empty() {
+            self.be_patient(timeout);
+        }
+        Ok(())
+    }
+
+    /// Ends process 1 as a stop does; [`Monitor::conclude_ended`] then finds in the journal that it is to run again.
+    pub(crate) fn restart_at_a_wish(
+        &mut self,
+        asker: Asker,
+        signal: Option<Signal>,
+        timeout: Option<i64>,
+    ) -> Result<(), Refusal> {
+        let signal = signal.unwrap_or(self.bundle.supervise.stop.signal);
+        if !self.is_active() {
+            return Err(Refusal::NotRunning);
+        }
+        self.report(Event::RestartRequested { signal });
+        self.stopping.restarters.push(asker);
+        if let State::Restarting { due, .. } = &mut self.state {
+            *due = Instant::now();
+            return Ok(());
+        }
+        // It has ended by itself where this fails.
+        let _ = self.signal_main(signal);
+        self.be_patient(timeout);
+        if self.is_paused() { self.resume() } else { Ok(()) }
+    }
+
+    /// Sets when patience ends: after so many seconds, or the bundle's; negative is never.
+    fn be_patient(&mut self, timeout: Option<i64>) {
+        let own = self.bundle.supervise.stop.timeout.map(u64::from);
+        let timeout = timeout.map_or(own, |seconds| u64::try_from(seconds).ok());
+        if let Some(seconds) = timeout {
             let at = Instant::now() + Duration::from_secs(seconds.min(u64::from(u32::MAX)));
             self.stopping.kill_at = Some(self.stopping.kill_at.map_or(at, |other| other.min(at)));
         }
-        Ok(())
+    }
+
+    /// Answers those who asked for a restart.
+    pub(crate) fn answer_restarts(&mut self, result: &Result<Answer, Refusal>) {
+        for asker in std::mem::take(&mut self.stopping.restarters) {
+            self.answer(asker, result.clone(), Vec::new());
+        }
     }
 
     /// Writes down that it is to stop, then signals.
@@ -101,6 +141,7 @@ impl Monitor {
         };
         self.report(Event::Exited(exit));
         self.tell_end(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
+        self.answer_restarts(&Err(Refusal::NotRunning));
         self.release(sandbox, None);
     }
 

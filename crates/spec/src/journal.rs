@@ -47,10 +47,15 @@ pub enum Event {
         /// With this signal first.
         signal: Signal,
     },
+    /// A user asked it to be restarted: its next end is followed by a start, and its restarts count from 0 again.
+    RestartRequested {
+        /// With this signal first.
+        signal: Signal,
+    },
     /// Process 1 ended, for good: what was made for it is released.
     Exited(Exit),
-    /// Process 1 ended and is started again after a delay, by the restart policy: the sandbox stays. Written instead of
-    /// `Exited`.
+    /// Process 1 ended and is started again after a delay, by the restart policy or because a user asked for
+    /// that: the sandbox stays. Written instead of `Exited`.
     Restarting {
         /// How it ended.
         exit: Exit,
@@ -168,6 +173,9 @@ pub struct Summary {
     pub restarts: u32,
     /// A user asked it to stop since it was last started.
     pub stop_requested: bool,
+    /// A user asked it to be restarted since it was last started.
+    #[serde(default)]
+    pub restart_requested: bool,
     /// The kernel killed one of its processes for want of memory since it was last started.
     pub oom: bool,
     /// The processes executed in it.
@@ -228,13 +236,20 @@ impl Summary {
             Event::Snapshot { summary } => *self = (**summary).clone(),
             Event::Started { pid, boot_id } => self.begin(*pid, boot_id, entry.time),
             Event::StartFailed { failure } => self.fail(failure, entry.time),
-            Event::StopRequested { .. } => self.stop_requested = true,
+            Event::StopRequested { .. } => {
+                self.stop_requested = true;
+                self.restart_requested = false;
+            }
+            Event::RestartRequested { .. } => {
+                self.restart_requested = true;
+                self.restarts = 0;
+            }
             Event::Exited(exit) => self.end(*exit, entry.time),
             Event::MonitorLost => self.lose(entry.time),
             Event::Restarting { exit, .. } => {
                 self.end(*exit, entry.time);
                 self.status = Status::Restarting;
-                self.restarts += 1;
+                self.restarts += u32::from(!self.restart_requested);
             }
             Event::Paused => self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid }),
             Event::Resumed => self.status = self.pid().map_or(self.status, |pid| Status::Running { pid }),
@@ -271,6 +286,7 @@ impl Summary {
         boot_id.clone_into(&mut self.boot_id);
         self.started = Some(time);
         self.stop_requested = false;
+        self.restart_requested = false;
         self.oom = false;
         self.error.clear();
     }
@@ -385,6 +401,11 @@ mod tests {
         let mut by_user = again(3);
         by_user.extend([exited(1), started(3)]);
         assert_eq!(fold(by_user).restarts, 0);
+        let mut at_a_wish = again(3);
+        at_a_wish.extend([Event::RestartRequested { signal: Signal::TERM }, restarting(), started(3)]);
+        assert_eq!(fold(at_a_wish.clone()).restarts, 0);
+        at_a_wish.extend([restarting(), started(4)]);
+        assert_eq!(fold(at_a_wish).restarts, 1);
     }
 
     #[test]

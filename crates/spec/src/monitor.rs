@@ -110,6 +110,14 @@ pub enum Request {
         /// Instead of the bundle's time-out, in seconds; negative: no time-out.
         timeout: Option<i64>,
     },
+    /// As `Stop`, but process 1 is then let run again in the same sandbox, whatever the restart policy says. Answered with
+    /// `Started`; with `NotRunning` if a stop came in between.
+    Restart {
+        /// Instead of the bundle's signal.
+        signal: Option<Signal>,
+        /// Instead of the bundle's time-out, in seconds; negative: no time-out.
+        timeout: Option<i64>,
+    },
     /// Freeze all processes. Answered when all are frozen.
     Pause,
     /// Let them run again.

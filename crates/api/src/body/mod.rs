@@ -5,6 +5,7 @@ mod container;
 mod exec;
 mod host;
 mod image;
+mod lives;
 mod network;
 mod system;
 
@@ -19,6 +20,7 @@ pub use image::{
     ErrorDetail, ImageConfig, ImageDeleted, ImageInspect, ImageMetadata, ImageRootFs, ImageSummary, Progress,
     ProgressDetail,
 };
+pub use lives::Processes;
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
 pub use system::{Commit, Component, Info, Platform, Plugins, Swarm, Version};
 

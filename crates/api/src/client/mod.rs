@@ -4,6 +4,7 @@
 mod address;
 mod body;
 mod hijack;
+mod lives;
 mod verbs;
 
 pub use address::{Address, DEFAULT_HOST, ParseAddressError};

@@ -10,7 +10,11 @@ mod inspect;
 mod kill;
 mod load;
 mod logs;
+mod pause;
+mod port;
 mod ps;
+mod rename;
+mod restart;
 mod rm;
 mod rmi;
 mod run;
@@ -18,6 +22,8 @@ mod start;
 mod stop;
 mod system;
 mod tag;
+mod top;
+mod unpause;
 mod version;
 mod wait;
 
@@ -35,13 +41,19 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<kill::Kill>(),
     entry::<load::Load>(),
     entry::<logs::Logs>(),
+    entry::<pause::Pause>(),
+    entry::<port::Port>(),
     entry::<ps::Ps>(),
+    entry::<rename::Rename>(),
+    entry::<restart::Restart>(),
     entry::<rm::Rm>(),
     entry::<rmi::Rmi>(),
     entry::<run::Run>(),
     entry::<start::Start>(),
     entry::<stop::Stop>(),
     entry::<tag::Tag>(),
+    entry::<top::Top>(),
+    entry::<unpause::Unpause>(),
     entry::<version::Version>(),
     entry::<wait::Wait>(),
 ];
@@ -59,10 +71,16 @@ pub(crate) static GROUPS: &[Group] = &[
             entry::<kill::Kill>(),
             entry::<logs::Logs>(),
             named::<ps::Ps>("ls", &["list", "ps"]),
+            entry::<pause::Pause>(),
+            entry::<port::Port>(),
+            entry::<rename::Rename>(),
+            entry::<restart::Restart>(),
             named::<rm::Rm>("rm", &["remove"]),
             entry::<run::Run>(),
             entry::<start::Start>(),
             entry::<stop::Stop>(),
+            entry::<top::Top>(),
+            entry::<unpause::Unpause>(),
             entry::<wait::Wait>(),
         ],
     },

@@ -58,7 +58,7 @@ impl Group {
 }
 
 /// `address:port`, with an IPv6 address in brackets.
-fn join(address: &str, port: &str) -> String {
+pub(crate) fn join(address: &str, port: &str) -> String {
     if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
 

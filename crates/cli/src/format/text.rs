@@ -1,5 +1,6 @@
 //! Shortening and quoting.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 /// How many digits of an id people are shown.
@@ -17,6 +18,33 @@ pub(crate) fn ellipsis(text: &str, width: usize) -> String {
 pub(crate) fn short_id(id: &str) -> &str {
     let hex = id.split_once(':').map_or(id, |(_, hex)| hex);
     hex.get(..SHORT_ID).unwrap_or(hex)
+}
+
+/// The order in which people expect texts with numbers in them: `9` before `10`.
+pub(crate) fn natural(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let ([first, ..], [second, ..]) = (a, b) {
+        let order = if first.is_ascii_digit() && second.is_ascii_digit() {
+            let ((left, rest_a), (right, rest_b)) = (number(a), number(b));
+            (a, b) = (rest_a, rest_b);
+            left.len().cmp(&right.len()).then(left.cmp(right))
+        } else {
+            (a, b) = (&a[1..], &b[1..]);
+            first.cmp(second)
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+/// The digits at the beginning without their zeros, and the rest.
+fn number(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let zeros = digits.iter().take_while(|b| **b == b'0').count();
+    (&digits[zeros..], rest)
 }
 
 /// A string in double quotes with the escapes of Go's `strconv.Quote`.
@@ -52,6 +80,13 @@ mod tests {
         assert_eq!(short_id("sha256:0123456789abcdef"), "0123456789ab");
         assert_eq!(short_id("0123456789abcdef"), "0123456789ab");
         assert_eq!(short_id("abc"), "abc");
+    }
+
+    #[test]
+    fn numbers_count_as_such() {
+        let mut texts = ["10/tcp", "9/tcp", "9/udp", "a2", "a010", "a10b", ""];
+        texts.sort_by(|a, b| natural(a, b));
+        assert_eq!(texts, ["", "9/tcp", "9/udp", "10/tcp", "a2", "a010", "a10b"]);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub async fn attach(engine: &Engine, name: &str, request: AttachRequest) -> Resu
         Verdict::Removing => return Err(Error::Removing(name.to_owned())),
         _ => {}
     }
-    let config = &handle.container().config;
+    let container = handle.container();
+    let config = &container.config;
     let (tty, open_stdin) = (config.tty, config.open_stdin);
     let connection = handle.ask(Command::Monitor).await??;
     let AttachRequest { mut streams, logs, follow, detach_keys } = request;

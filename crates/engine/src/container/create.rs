@@ -218,21 +218,7 @@ fn remove_home(create: &mut Create) -> Doing<'_, ()> {
 }
 
 fn write_record(create: &mut Create) -> Doing<'_, Result<()>> {
-    Box::pin(async {
-        let (engine, container) = (create.engine.clone(), create.container.clone());
-        blocking(move || {
-            let removes_itself = container.config.host.auto_remove;
-            let records = engine.records(removes_itself);
-            let name = container.id.as_str();
-            // The exec-root does not outlive a boot: there is nothing to sync.
-            if removes_itself {
-                records.put_unsynced(name, &container)
-            } else {
-                records.put(name, &container)
-            }
-        })
-        .await
-    })
+    Box::pin(async { super::record::write(&create.engine, &create.container).await })
 }
 
 #[cfg(test)]

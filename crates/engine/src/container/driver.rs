@@ -5,7 +5,7 @@
 //! verb asks for the monitor's connection and waits itself.
 
 use super::start::Start;
-use super::{Container, Endpoint, Phase, Snapshot, State, remove};
+use super::{Container, Endpoint, Phase, Snapshot, State, remove, rename};
 use crate::engine::Engine;
 use crate::monitor::{Connection, Entries};
 use crate::paths::ContainerPaths;
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     CatchUp(oneshot::Sender<()>),
     /// Let it run.
     Start(oneshot::Sender<Result<()>>),
+    /// Give it another name.
+    Rename { to: String, done: oneshot::Sender<Result<()>> },
     /// Take it away. It does not run, or is killed first.
     Remove { force: bool, name: String, done: oneshot::Sender<Result<()>> },
 }
@@ -41,18 +43,19 @@ pub(crate) enum Command {
 /// A container as the registry and the verbs hold it.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    container: Arc<Container>,
+    id: ContainerId,
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<Snapshot>,
 }
 
 impl Handle {
     pub(crate) fn id(&self) -> &ContainerId {
-        &self.container.id
+        &self.id
     }
 
-    pub(crate) fn container(&self) -> &Arc<Container> {
-        &self.container
+    /// Its record as it is now.
+    pub(crate) fn container(&self) -> Arc<Container> {
+        self.state.borrow().container.clone()
     }
 
     /// What is so now.
@@ -76,7 +79,7 @@ impl Handle {
 
     /// Sends a request and waits for what comes of it.
     pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T> {
-        let gone = || Error::NoSuchContainer(self.container.name.clone());
+        let gone = || Error::NoSuchContainer(self.container().name.clone());
         let (sender, receiver) = oneshot::channel();
         self.commands.send(command(sender)).await.map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())
@@ -131,7 +134,7 @@ impl Driver {
     /// Starts the task and makes the container known.
     pub(crate) fn spawn(self) -> Handle {
         let (commands, receiver) = mpsc::channel(QUEUE);
-        let handle = Handle { container: self.container.clone(), commands, state: self.state.subscribe() };
+        let handle = Handle { id: self.container.id.clone(), commands, state: self.state.subscribe() };
         self.publish();
         self.engine.containers().insert(handle.clone());
         tokio::spawn(self.live(receiver));
@@ -172,6 +175,10 @@ impl Driver {
             Command::Start(reply) => {
                 let result = self.start().await;
                 answer(reply, result);
+            }
+            Command::Rename { to, done } => {
+                let result = rename::in_turn(self, to).await;
+                answer(done, result);
             }
             Command::Remove { force, name, done } => {
                 let result = remove::by_user(self, force, &name).await;
@@ -282,7 +289,10 @@ impl Driver {
     pub(crate) fn publish(&self) {
         let state =
             State { phase: self.phase(), summary: self.summary.clone(), endpoint: self.endpoint.clone() };
-        self.state.send_modify(|snapshot| snapshot.state = state);
+        self.state.send_modify(|snapshot| {
+            snapshot.container.clone_from(&self.container);
+            snapshot.state = state;
+        });
     }
 }
 

@@ -73,7 +73,7 @@ pub async fn exec_create(engine: &Engine, name: &str, request: ExecRequest) -> R
     may_execute(&handle, name)?;
     let id = ExecId::from_bytes(crate::engine::random()?);
     let typed = if request.user.is_empty() { &handle.container().config.user } else { &request.user };
-    let root = bundle::rootfs(engine, handle.container()).await?;
+    let root = bundle::rootfs(engine, &handle.container()).await?;
     let user = bundle::resolve_user(&root, typed).await?;
     let process = Box::new(describe(&handle, &request, &user));
     let not_running = || Error::NotRunning(handle.id().to_string());
@@ -104,7 +104,7 @@ fn may_execute(handle: &Handle, name: &str) -> Result<()> {
 
 fn describe(handle: &Handle, request: &ExecRequest, user: &User) -> ExecProcess {
     let container = handle.container();
-    let mut env = environment(container);
+    let mut env = environment(&container);
     if request.tty && !container.config.tty {
         env = replace_variables(env, &["TERM=xterm".to_owned()]);
     }
@@ -121,7 +121,7 @@ fn describe(handle: &Handle, request: &ExecRequest, user: &User) -> ExecProcess 
             terminal: request.tty,
             size: request.size,
         },
-        &capabilities(container),
+        &capabilities(&container),
     );
     ExecProcess {
         process: Box::new(process),

@@ -50,7 +50,8 @@ pub async fn logs(engine: &Engine, name: &str, query: LogQuery) -> Result<(Logs,
     if !(query.stdout || query.stderr) {
         return Err(Error::InvalidParameter("Bad parameters: you must choose at least one stream".into()));
     }
-    let config = &handle.container().config;
+    let container = handle.container();
+    let config = &container.config;
     if config.host.log.driver == "none" {
         return Err(Error::NotSupported("configured logging driver does not support reading".into()));
     }

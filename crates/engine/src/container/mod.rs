@@ -1,4 +1,4 @@
-//! Containers: an immutable record each, and one task that owns what changes.
+//! Containers: a record each, which only `rename` and `update` replace, and one task that owns what changes.
 
 mod attach;
 mod bundle;
@@ -12,13 +12,18 @@ mod kill;
 mod logs;
 mod name;
 mod oci;
+mod pause;
 mod phase;
+mod record;
 mod registry;
 mod remove;
+mod rename;
 mod resize;
+mod restart;
 mod seccomp;
 mod start;
 mod stop;
+mod top;
 mod user;
 mod wait;
 
@@ -34,11 +39,15 @@ pub use inspect::{inspect, list};
 pub use kill::kill;
 pub use logs::{LogFile, Logs, logs};
 pub use oci::{MASKED_PATHS, READ_ONLY_PATHS};
+pub use pause::{pause, unpause};
 pub use phase::{Phase, State};
 pub use remove::{Removal, remove};
+pub use rename::rename;
 pub use resize::resize;
+pub use restart::restart;
 pub use start::start;
 pub use stop::stop;
+pub use top::{Processes, top};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
@@ -52,7 +61,7 @@ use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-/// A container's record. Nothing in it changes. Format break.
+/// A container's record. Only `rename` and `update` change it. Format break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// Its id.

@@ -37,6 +37,16 @@ pub(crate) enum Wish {
     Stop,
     /// Send it a signal.
     Kill,
+    /// Freeze it.
+    Pause,
+    /// Let it run again after that.
+    Unpause,
+    /// End it with its stop signal, and start it again.
+    Restart,
+    /// Change its record.
+    Change,
+    /// Look at its processes.
+    Top,
     /// Run a process in it.
     Exec,
     /// Connect to its streams.
@@ -79,10 +89,17 @@ pub(crate) fn allow(phase: Phase, wish: Wish) -> Verdict {
         (Wish::Stop, Running { .. } | Paused { .. } | Restarting) => Verdict::Go,
         (Wish::Kill, Running { .. } | Paused { .. }) => Verdict::Go,
         (Wish::Kill, Created | Exited(_) | Restarting) => Verdict::NotRunning,
-        (Wish::Exec, Running { .. }) => Verdict::Go,
+        (Wish::Pause, Paused { .. }) => Verdict::Already,
+        (Wish::Unpause, Paused { .. }) => Verdict::Go,
+        (Wish::Unpause, Created | Running { .. } | Restarting | Exited(_)) => Verdict::Already,
+        (Wish::Restart | Wish::Change, Created | Running { .. } | Paused { .. } | Restarting | Exited(_)) => {
+            Verdict::Go
+        }
+        (Wish::Top, Paused { .. }) => Verdict::Go,
+        (Wish::Exec | Wish::Pause | Wish::Top, Running { .. }) => Verdict::Go,
         (Wish::Exec | Wish::Attach, Paused { .. }) => Verdict::Paused,
-        (Wish::Exec | Wish::Attach, Restarting) => Verdict::Restarting,
-        (Wish::Exec, Created | Exited(_)) => Verdict::NotRunning,
+        (Wish::Exec | Wish::Attach | Wish::Pause | Wish::Top, Restarting) => Verdict::Restarting,
+        (Wish::Exec | Wish::Pause | Wish::Top, Created | Exited(_)) => Verdict::NotRunning,
         (Wish::Attach, Created | Running { .. } | Exited(_)) => Verdict::Go,
     }
 }
@@ -155,6 +172,11 @@ mod tests {
             (Wish::Start, [Go, Already, p, Already, Go, x, x]),
             (Wish::Stop, [Already, Go, Go, Go, Already, x, x]),
             (Wish::Kill, [NotRunning, Go, Go, NotRunning, NotRunning, x, x]),
+            (Wish::Pause, [NotRunning, Go, Already, r, NotRunning, x, x]),
+            (Wish::Unpause, [Already, Already, Go, Already, Already, x, x]),
+            (Wish::Restart, [Go, Go, Go, Go, Go, x, x]),
+            (Wish::Change, [Go, Go, Go, Go, Go, x, x]),
+            (Wish::Top, [NotRunning, Go, Go, r, NotRunning, x, x]),
             (Wish::Exec, [NotRunning, Go, p, r, NotRunning, x, x]),
             (Wish::Attach, [Go, Go, p, r, Go, x, x]),
             (Wish::Remove, [Go, u, u, u, Go, x, Go]),

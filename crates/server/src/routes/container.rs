@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::handover::Refusal;
 use crate::request::Call;
 use http::StatusCode;
-use sampan_api::body::{ContainerCreated, WaitAnswer, WaitError};
+use sampan_api::body::{ContainerCreated, Processes, WaitAnswer, WaitError};
 use sampan_engine::container::{self, AttachRequest, Removal, Waiting};
 use sampan_spec::monitor::WaitCondition;
 use sampan_spec::stream::Stream;
@@ -99,6 +99,39 @@ fn signal(call: &Call, context: &str) -> Result<Option<Signal>, Error> {
         Ok(number) if number != 0 => Error::SignalNumber { context, number },
         _ => Error::Signal { context, source },
     })
+}
+
+/// `POST /containers/{name}/pause`.
+pub(crate) async fn pause(call: &Call) -> Result<Outcome, Error> {
+    container::pause(call.engine(), &call.name).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/unpause`.
+pub(crate) async fn unpause(call: &Call) -> Result<Outcome, Error> {
+    container::unpause(call.engine(), &call.name).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/restart`.
+pub(crate) async fn restart(call: &Call) -> Result<Outcome, Error> {
+    let signal = signal(call, "")?;
+    let timeout = call.query.number("t")?;
+    container::restart(call.engine(), &call.name, signal, timeout).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /containers/{name}/rename`.
+pub(crate) async fn rename(call: &Call) -> Result<Outcome, Error> {
+    container::rename(call.engine(), &call.name, call.query.text("name")).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// `GET /containers/{name}/top`.
+pub(crate) async fn top(call: &Call) -> Result<Outcome, Error> {
+    let options = call.query.get("ps_args").filter(|text| !text.is_empty()).unwrap_or("-ef");
+    let container::Processes { titles, rows } = container::top(call.engine(), &call.name, options).await?;
+    Ok(json(StatusCode::OK, &Processes { processes: rows, titles }))
 }
 
 /// `DELETE /containers/{name}`.

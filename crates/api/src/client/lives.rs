@@ -1,0 +1,50 @@
+//! The endpoints that change or look at a container during its life, as functions.
+
+use super::{Body, Client};
+use crate::Result;
+use crate::body::Processes;
+use crate::query::{Query, escape};
+use http::Method;
+
+/// Every function fails when the daemon cannot be reached or refuses ([`crate::Error`]).
+#[allow(clippy::missing_errors_doc, reason = "said once, above")]
+impl Client {
+    /// `POST /containers/{name}/pause`.
+    pub async fn container_pause(&self, name: &str) -> Result<()> {
+        self.to_container(name, "pause", Query::default()).await
+    }
+
+    /// `POST /containers/{name}/unpause`.
+    pub async fn container_unpause(&self, name: &str) -> Result<()> {
+        self.to_container(name, "unpause", Query::default()).await
+    }
+
+    /// `POST /containers/{name}/restart`, with another signal and time-out (seconds) than its own.
+    pub async fn container_restart(
+        &self,
+        name: &str,
+        signal: Option<&str>,
+        timeout: Option<i64>,
+    ) -> Result<()> {
+        let query = Query::default().with_some("signal", signal).with_some("t", timeout);
+        self.to_container(name, "restart", query).await
+    }
+
+    /// `POST /containers/{name}/rename`.
+    pub async fn container_rename(&self, name: &str, new: &str) -> Result<()> {
+        self.to_container(name, "rename", Query::default().with("name", new)).await
+    }
+
+    /// `GET /containers/{name}/top`, with options of ps(1).
+    pub async fn container_top(&self, name: &str, options: &str) -> Result<Processes> {
+        let query = Query::default().with_some("ps_args", (!options.is_empty()).then_some(options));
+        let path = format!("/containers/{}/top{}", escape(name), query.to_suffix());
+        self.json(Method::GET, &path, Body::Empty).await
+    }
+
+    /// `POST /containers/{name}/{verb}`, of which only the success counts.
+    async fn to_container(&self, name: &str, verb: &str, query: Query) -> Result<()> {
+        let path = format!("/containers/{}/{verb}{}", escape(name), query.to_suffix());
+        self.done(Method::POST, &path, Body::Empty).await.map(drop)
+    }
+}
