@@ -40,19 +40,19 @@ pub(super) async fn create(
     flags: &ContainerFlags,
     request: &ContainerCreate,
 ) -> Result<String, Error> {
-    if let Some(path) = &flags.cidfile
+    if let Some(path) = &flags.life.cidfile
         && Path::new(path).exists()
     {
         return Err(Error::Invalid(format!(
             "container ID file found, make sure the other container isn't running or delete {path}"
         )));
     }
-    let created = client.container_create(flags.name.as_deref(), request).await;
+    let created = client.container_create(flags.life.name.as_deref(), request).await;
     let created = created.map_err(|error| explain_missing_image(error.into(), &request.config.image))?;
     for warning in &created.warnings {
         print::error(&format!("WARNING: {warning}"));
     }
-    if let Some(path) = &flags.cidfile {
+    if let Some(path) = &flags.life.cidfile {
         let written = std::fs::write(path, &created.id);
         written.map_err(|source| Error::Open { path: path.clone(), source })?;
     }

@@ -42,7 +42,8 @@ impl Verb for Run {
         let mut request = self.container.request().map_err(|error| error.of_run("run"))?;
         if self.detach {
             self.detached(&mut request.config)?;
-        } else if request.config.attach_stdin && self.container.tty && !terminal::input_is_terminal() {
+        } else if request.config.attach_stdin && self.container.process.tty && !terminal::input_is_terminal()
+        {
             return Err(Error::Refused("the input device is not a TTY"));
         }
         let client = context.client().map_err(|error| error.of_run("run"))?;
@@ -52,7 +53,7 @@ impl Verb for Run {
 
 impl Run {
     fn detached(&self, config: &mut ContainerConfig) -> Result<(), Error> {
-        if !self.container.attach.is_empty() {
+        if !self.container.process.attach.is_empty() {
             return Err(Error::Refused("conflicting options: cannot specify both --attach and --detach"));
         }
         config.attach_stdin = false;
@@ -72,7 +73,7 @@ impl Run {
             return Ok(0);
         }
         let signals = if self.sig_proxy { Some(signals::all()?) } else { None };
-        let condition = if self.container.rm { "removed" } else { "next-exit" };
+        let condition = if self.container.life.rm { "removed" } else { "next-exit" };
         let (stream, status) =
             tokio::join!(self.attach(client, &id, config), client.container_wait(&id, Some(condition)));
         let (stream, status) = (stream.map_err(of_run)?, status.map_err(of_run)?);
@@ -81,7 +82,7 @@ impl Run {
         if let Err(error) = client.container_start(&id).await {
             // The terminal first: the message is for a terminal in its normal mode.
             drop(session);
-            if self.container.rm {
+            if self.container.life.rm {
                 let _ = status.finish().await;
             }
             return Err(of_run(error));

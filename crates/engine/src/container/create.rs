@@ -1,18 +1,17 @@
 //! `create`: from a configuration to a record.
 
-use super::{Config, Container, Driver, capability, name};
+use super::validate::validate;
+use super::{Config, Container, Driver, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::paths::ContainerPaths;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
 use sampan_spec::journal::Summary;
-use sampan_spec::{ContainerId, Signal, Timestamp};
+use sampan_spec::{ContainerId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The least memory that a container can be limited to, in bytes, as with Docker.
-const MEMORY_MIN: u64 = 6 << 20;
 /// How often another name is made up before giving up.
 const NAME_ATTEMPTS: u32 = 16;
 
@@ -100,66 +99,6 @@ fn merge_variables(mut own: Vec<String>, of_image: &[String]) -> Vec<String> {
     let named: Vec<String> = own.iter().map(|v| name(v)).collect();
     own.extend(of_image.iter().filter(|v| !named.contains(&name(v))).cloned());
     own
-}
-
-fn validate(config: &Config) -> Result<()> {
-    let invalid = |text: String| Err(Error::InvalidParameter(text));
-    if config.command().is_empty() {
-        return Err(Error::NoCommand);
-    }
-    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
-        return invalid(format!(
-            "the working directory '{}' is invalid, it needs to be an absolute path",
-            config.working_dir
-        ));
-    }
-    if !config.stop_signal.is_empty() && config.stop_signal.parse::<Signal>().is_err() {
-        return invalid(format!("invalid signal: {}", config.stop_signal));
-    }
-    let resources = &config.host.resources;
-    if resources.memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
-        return invalid("Minimum memory limit allowed is 6MB".into());
-    }
-    if resources
-        .memory_swap
-        .zip(resources.memory)
-        .is_some_and(|(swap, memory)| swap >= 0 && (swap as u64) < memory)
-    {
-        return invalid("Minimum memoryswap limit should be larger than memory limit, see usage".into());
-    }
-    capability::resolve(&config.host.cap_add, &config.host.cap_drop)?;
-    validate_binds(config)?;
-    validate_log(config)
-}
-
-fn validate_binds(config: &Config) -> Result<()> {
-    for bind in &config.host.binds {
-        let (source, destination) = (&bind.source, &bind.destination);
-        let wrong = match destination.as_str() {
-            "/" => "invalid specification: destination can't be '/'".to_owned(),
-            path if path.starts_with('/') => continue,
-            path => format!("invalid mount path: '{path}' mount path must be absolute"),
-        };
-        return Err(Error::InvalidParameter(format!(
-            "invalid volume specification: '{source}:{destination}': invalid mount config for type \"bind\": {wrong}"
-        )));
-    }
-    Ok(())
-}
-
-fn validate_log(config: &Config) -> Result<()> {
-    let log = &config.host.log;
-    if !matches!(log.driver.as_str(), "json-file" | "none") {
-        let text = format!("error looking up logging plugin {0}: plugin {0:?} not found", log.driver);
-        return Err(Error::InvalidParameter(text));
-    }
-    let known = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
-    match log.options.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            Err(Error::InvalidParameter(format!("unknown log opt '{name}' for {} log driver", log.driver)))
-        }
-        None => Ok(()),
-    }
 }
 
 fn take_name(create: &mut Create) -> Doing<'_, Result<()>> {

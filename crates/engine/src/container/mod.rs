@@ -25,6 +25,7 @@ mod start;
 mod stop;
 mod top;
 mod user;
+mod validate;
 mod wait;
 
 pub use attach::{AttachRequest, attach};

@@ -1,6 +1,9 @@
 //! The configuration as a whole, held by a snapshot, and its smaller functions by tables.
 
+use super::resources::swap;
 use super::*;
+use crate::container::{Bind, NetworkMode, Resources, seccomp};
+use sampan_spec::oci::{LinuxNamespace, LinuxNamespaceType};
 
 #[test]
 fn variables_are_replaced_appended_and_removed() {

@@ -2,7 +2,9 @@
 
 use super::*;
 use proptest::prelude::*;
+use sampan_engine::container::{Bind, PortBinding};
 use sampan_spec::ErrorKind;
+use sampan_spec::bundle::Restart;
 use serde_json::json;
 
 fn read(mut body: Value) -> Result<Config, Error> {

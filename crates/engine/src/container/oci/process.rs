@@ -1,0 +1,108 @@
+//! Process 1 and exec processes: arguments, variables, user, capabilities.
+
+use super::{Context, hostname};
+use crate::container::user::User;
+use crate::container::{Container, capability};
+use sampan_spec::oci::{Capability, LinuxCapabilitiesBuilder, Process, ProcessBuilder, Spec, UserBuilder};
+use std::collections::HashSet;
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub(super) fn process(spec: &mut Spec, context: &Context<'_>) {
+    let config = &context.container.config;
+    let capabilities = capabilities(context.container);
+    let (rows, columns) = config.host.console_size;
+    let request = ProcessRequest {
+        args: config.command(),
+        env: with_home(environment(context.container), context.user),
+        cwd: &config.working_dir,
+        user: context.user,
+        terminal: config.tty,
+        size: (rows > 0 && columns > 0).then_some((rows, columns)),
+    };
+    spec.set_process(Some(build_process(&request, &capabilities)));
+}
+
+/// A process for process 1 or an exec.
+pub(crate) struct ProcessRequest<'a> {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) cwd: &'a str,
+    pub(crate) user: &'a User,
+    pub(crate) terminal: bool,
+    pub(crate) size: Option<(u16, u16)>,
+}
+
+pub(crate) fn build_process(request: &ProcessRequest<'_>, capabilities: &HashSet<Capability>) -> Process {
+    let set = || capabilities.clone();
+    let sets = LinuxCapabilitiesBuilder::default()
+        .bounding(set())
+        .effective(set())
+        .permitted(set())
+        .inheritable(HashSet::new())
+        .ambient(HashSet::new());
+    let User { uid, gid, groups, .. } = request.user;
+    let user = UserBuilder::default().uid(*uid).gid(*gid).additional_gids(groups.clone());
+    let user = user.build().unwrap_or_default();
+    let cwd = if request.cwd.is_empty() { "/" } else { request.cwd };
+    let builder = ProcessBuilder::default()
+        .terminal(request.terminal)
+        .user(user)
+        .args(request.args.clone())
+        .env(request.env.clone())
+        .cwd(cwd)
+        .no_new_privileges(false)
+        .rlimits(Vec::new());
+    let builder = match sets.build() {
+        Ok(sets) => builder.capabilities(sets),
+        Err(_) => builder,
+    };
+    let mut process = builder.build().unwrap_or_default();
+    process.set_console_size(request.size.map(console_size));
+    process
+}
+
+fn console_size((rows, columns): (u16, u16)) -> sampan_spec::oci::Box {
+    // The type has no public fields and no setters that take both.
+    let size = serde_json::json!({ "height": rows, "width": columns });
+    serde_json::from_value(size).unwrap_or_default()
+}
+
+/// A container's capabilities. Its names were checked when it was created.
+pub(crate) fn capabilities(container: &Container) -> HashSet<Capability> {
+    let host = &container.config.host;
+    capability::resolve(&host.cap_add, &host.cap_drop).unwrap_or_default()
+}
+
+/// Docker's own variables, then the container's, which may replace or remove them.
+pub(crate) fn environment(container: &Container) -> Vec<String> {
+    let config = &container.config;
+    let mut own = vec![PATH.to_owned(), format!("HOSTNAME={}", hostname(container))];
+    if config.tty {
+        own.push("TERM=xterm".into());
+    }
+    replace_variables(own, &config.env)
+}
+
+/// The user's home folder, unless the user says otherwise.
+pub(crate) fn with_home(mut env: Vec<String>, user: &User) -> Vec<String> {
+    if !env.iter().any(|variable| variable.starts_with("HOME=")) {
+        env.push(format!("HOME={}", user.home));
+    }
+    env
+}
+
+/// `base` with the variables of `changes` set in place or appended; a name without `=` takes its variable away.
+pub(crate) fn replace_variables(mut base: Vec<String>, changes: &[String]) -> Vec<String> {
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    for change in changes {
+        let known = base.iter().position(|variable| name(variable) == name(change));
+        match (known, change.contains('=')) {
+            (Some(at), true) => base[at].clone_from(change),
+            (Some(at), false) => drop(base.remove(at)),
+            (None, true) => base.push(change.clone()),
+            (None, false) => {}
+        }
+    }
+    base
+}

@@ -1,0 +1,74 @@
+//! From a create request to an engine's configuration, with Docker's complaints.
+
+mod binds;
+mod host;
+mod network;
+mod resources;
+
+use super::unsupported;
+use crate::error::Error;
+use crate::request::typed;
+use network::{network_mode, port, refuse_endpoints};
+use sampan_api::body::{ContainerConfig, ContainerCreate};
+use sampan_engine::container::{Attach, Config, HostConfig as EngineHost, Port};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Reads a create request's body. `processors` is how many the host has.
+///
+/// # Errors
+/// When a field has the wrong type, cannot ever be right, or asks for what this engine cannot do.
+pub(crate) fn config(body: Value, processors: usize) -> Result<Config, Error> {
+    if body.as_object().map_or(body.is_null(), serde_json::Map::is_empty) {
+        return invalid("config cannot be empty in order to create a container".into());
+    }
+    unsupported::refuse(&body)?;
+    let ContainerCreate { config, host_config, networking_config } = typed(body)?;
+    let network = network_mode(&host_config.network_mode)?;
+    let endpoints = networking_config.and_then(|config| config.endpoints_config).unwrap_or_default();
+    refuse_endpoints(&endpoints, &host_config.network_mode)?;
+    let host = host::host(host_config, network, processors)?;
+    container(config, host)
+}
+
+fn container(config: ContainerConfig, host: EngineHost) -> Result<Config, Error> {
+    let ports = config.exposed_ports.unwrap_or_default();
+    Ok(Config {
+        image: config.image,
+        entrypoint: config.entrypoint,
+        cmd: config.cmd,
+        env: variables(config.env.unwrap_or_default())?,
+        working_dir: config.working_dir,
+        user: config.user,
+        hostname: config.hostname,
+        domainname: config.domainname,
+        tty: config.tty,
+        open_stdin: config.open_stdin,
+        stdin_once: config.stdin_once,
+        attach: Attach {
+            stdin: config.attach_stdin,
+            stdout: config.attach_stdout,
+            stderr: config.attach_stderr,
+        },
+        labels: config.labels.unwrap_or_default(),
+        exposed_ports: ports.keys().map(|text| port(text)).collect::<Result<BTreeSet<Port>, Error>>()?,
+        volumes: BTreeSet::new(),
+        stop_signal: config.stop_signal,
+        stop_timeout: config.stop_timeout,
+        host,
+    })
+}
+
+fn variables(env: Vec<String>) -> Result<Vec<String>, Error> {
+    match env.iter().find(|variable| variable.is_empty() || variable.starts_with('=')) {
+        Some(variable) => invalid(format!("invalid environment variable: {variable}")),
+        None => Ok(env),
+    }
+}
+
+fn invalid<T>(text: String) -> Result<T, Error> {
+    Err(Error::Invalid(text))
+}
+
+#[cfg(test)]
+mod tests;
