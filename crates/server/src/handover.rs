@@ -19,16 +19,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// How long a refused client may take to read the refusal and go away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What comes of giving a socket away.
+pub(crate) type Taking = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 /// Whoever takes a client's socket.
 pub(crate) trait Taker: Send {
     /// Takes it, with what the client had sent behind its request, the head to write, and the framing of what follows.
-    fn take(
-        self: Box<Self>,
-        socket: OwnedFd,
-        early: Vec<u8>,
-        head: String,
-        framing: Framing,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+    fn take(self: Box<Self>, socket: OwnedFd, early: Vec<u8>, head: String, framing: Framing) -> Taking;
 }
 
 /// An authorised request that waits for its client's socket.
@@ -49,13 +46,7 @@ pub(crate) enum Refusal {
 }
 
 impl Taker for sampan_engine::Handover {
-    fn take(
-        self: Box<Self>,
-        socket: OwnedFd,
-        early: Vec<u8>,
-        head: String,
-        framing: Framing,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
+    fn take(self: Box<Self>, socket: OwnedFd, early: Vec<u8>, head: String, framing: Framing) -> Taking {
         Box::pin(async move { self.give(socket, early, head, framing).await.map_err(Error::Engine) })
     }
 }
@@ -64,13 +55,7 @@ impl Taker for sampan_engine::Handover {
 pub(crate) struct Refuses(pub(crate) Error);
 
 impl Taker for Refuses {
-    fn take(
-        self: Box<Self>,
-        _: OwnedFd,
-        _: Vec<u8>,
-        _: String,
-        _: Framing,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
+    fn take(self: Box<Self>, _: OwnedFd, _: Vec<u8>, _: String, _: Framing) -> Taking {
         Box::pin(std::future::ready(Err(self.0)))
     }
 }

@@ -48,6 +48,17 @@ pub(super) fn attach_query(stdin: bool, detach_keys: Option<&str>) -> Query {
     query.with_flag("stdout", true).with_flag("stderr", true).with_some("detachKeys", detach_keys)
 }
 
+/// How to treat the connection that such a request gives.
+pub(super) fn attach_options(stdin: bool, tty: bool, detach_keys: Option<&str>) -> Options {
+    Options {
+        stdin,
+        stdout: true,
+        stderr: true,
+        tty,
+        detach_keys: detach_keys.unwrap_or_default().to_owned(),
+    }
+}
+
 impl Attach {
     async fn attach(&self, client: &Arc<Client>) -> Result<u8, Error> {
         let inspect = client.container_inspect(&self.container, false).await?;
@@ -58,17 +69,12 @@ impl Attach {
             return Err(Error::Refused("the input device is not a TTY"));
         }
         let signals = if self.sig_proxy && !config.tty { Some(signals::all()?) } else { None };
-        let query = attach_query(stdin, self.detach_keys.as_deref());
+        let keys = self.detach_keys.as_deref();
+        let query = attach_query(stdin, keys);
         let (stream, status) =
             tokio::join!(client.container_attach(id, &query), client.container_wait(id, None));
         let (stream, status) = (stream?, status?);
-        let options = Options {
-            stdin,
-            stdout: true,
-            stderr: true,
-            tty: config.tty,
-            detach_keys: self.detach_keys.clone().unwrap_or_default(),
-        };
+        let options = attach_options(stdin, config.tty, keys);
         if config.tty {
             redraw(client, id).await;
         }

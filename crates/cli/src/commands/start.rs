@@ -1,12 +1,12 @@
 //! `sampan start`.
 
-use super::attach::attach_query;
+use super::attach::{attach_options, attach_query};
 use super::run::exit_code;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::session::{Session, Target, passing_signals};
-use crate::streams::{End, Options};
+use crate::streams::End;
 use crate::verb::Verb;
 use crate::{print, signals, terminal};
 use sampan_api::Client;
@@ -80,13 +80,7 @@ impl Start {
         let (stream, status) =
             tokio::join!(client.container_attach(id, &query), client.container_wait(id, Some(condition)));
         let (stream, status) = (stream?, status?);
-        let options = Options {
-            stdin,
-            stdout: true,
-            stderr: true,
-            tty: config.tty,
-            detach_keys: keys.unwrap_or_default().to_owned(),
-        };
+        let options = attach_options(stdin, config.tty, keys);
         let session = Session::begin(client, Target::Container(id.clone()), stream, options, signals)?;
         if let Err(error) = client.container_start(id).await {
             drop(session);
