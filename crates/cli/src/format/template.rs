@@ -88,13 +88,16 @@ fn parse_text(error: &TemplateError) -> String {
 fn execute_text(error: &TemplateError, template: &str) -> String {
     let TemplateError::MissingKey { key } = error else { return parse_text(error) };
     let unknown = format!("map has no entry for key {key:?}");
-    let Some(at) = template.find(&format!(".{key}")) else { return unknown };
+    let field = format!(".{key}");
+    let in_action = |at: &usize| template[..*at].rfind("{{") > template[..*at].rfind("}}");
+    let Some(at) = template.match_indices(&field).map(|(at, _)| at).find(in_action) else { return unknown };
     let in_chain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '$');
-    let start = template[..at].rfind(|c| !in_chain(c)).map_or(0, |i| i + 1);
+    let start = template[..at].trim_end_matches(in_chain).len();
     let chain = &template[start..];
     let chain = &chain[..chain.find(|c| !in_chain(c)).unwrap_or(chain.len())];
     // Go names the place of the second field of a chain, if there is one.
-    let place = chain[1..].find('.').map_or(start, |second| start + 1 + second);
+    let second = chain.char_indices().skip(1).find(|(_, letter)| *letter == '.');
+    let place = start + second.map_or(0, |(second, _)| second);
     let line_start = template[..place].rfind('\n').map_or(0, |i| i + 1);
     let line = template[..place].matches('\n').count() + 1;
     format!("template: :{line}:{}: executing \"\" at <{chain}>: {unknown}", place - line_start)
@@ -159,6 +162,7 @@ fn remember(document: &Json, originals: &mut HashMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const DOCUMENT: &str = r#"{"Name":"/web","State":{"Status":"running","Pid":7,"OOMKilled":false},
         "Ports":["b","a"],"Labels":{"z":"1","a":"2"},"Size":1.5,"None":null}"#;
@@ -194,5 +198,31 @@ mod tests {
         check("{{json .Nope}}", &at("1:7", ".Nope"));
         check("{{.Name", "template parsing error: template: :1: unclosed action");
         check("{{nope .}}", "template parsing error: template: :1: function \"nope\" not defined");
+    }
+
+    #[test]
+    fn a_mistake_behind_other_letters() {
+        let unknown = "map has no entry for key \"Nope\"";
+        let want = format!("template parsing error: template: :1:9: executing \"\" at <.Nope>: {unknown}");
+        check("ä.Nope{{.Nope}}", &want);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused_or_applied(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    "[ä.a-zA-Z(){}\"$| 0-9-]{0,6}",
+                    prop::sample::select(vec![
+                        "{{", "}}", "{{.", "Name", ".State", ".Nope", "range", "end", "if", "index", "slice", "json .",
+                        "truncate", "pad", "split", "join", "title", "printf", "\"ä\"", "-1", "$x :=", "-}}", "{{-",
+                    ]).prop_map(str::to_owned),
+                ],
+                0..10,
+            ),
+        ) {
+            let document = Json::parse(DOCUMENT.as_bytes()).unwrap();
+            let _ = Format::new(&pieces.concat()).and_then(|format| format.apply(&document));
+        }
     }
 }
