@@ -109,6 +109,7 @@ fn capture<'p>(template: &str, path: &'p str) -> Option<&'p str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn requests_find_their_endpoint() {
@@ -132,6 +133,22 @@ mod tests {
         ] {
             let got = find(method, path);
             assert_eq!(got.as_ref().map(|(op, name)| (*op, name.as_str())), want, "{method} {path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_come_through_paths(name in "[^/]{1,12}") {
+            let escaped = crate::query::escape(&name).to_string();
+            let got = find("GET", &format!("/containers/{escaped}/json"));
+            prop_assert_eq!(got, Some((Operation::ContainerInspect, name)));
+        }
+
+        #[test]
+        fn any_path_is_found_or_not(path in "[/%a-z0-9{}.]{0,40}") {
+            for method in ["GET", "POST", "DELETE"] {
+                let _ = find(method, &path);
+            }
         }
     }
 }

@@ -64,6 +64,7 @@ fn offending_byte(error: &serde_json::Error, document: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     #[test]
@@ -88,5 +89,14 @@ mod tests {
         check("{\"a\":1 2}", "invalid character '2' after object key:value pair");
         check("[1 2]", "invalid character '2' after array element");
         check("{\"a\":", "unexpected EOF");
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_has_an_error_or_none(document in "[\\[\\]{}:,\"a1ä\n tnul-]{0,20}") {
+            if let Err(error) = serde_json::from_str::<Value>(&document) {
+                prop_assert!(!syntax_error(&error, document.as_bytes()).is_empty());
+            }
+        }
     }
 }

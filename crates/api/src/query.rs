@@ -97,6 +97,7 @@ pub fn escape(text: &str) -> impl std::fmt::Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn queries_read_back() {
@@ -125,5 +126,20 @@ mod tests {
             assert_eq!(Query::default().with("f", value).flag("f"), want, "{value}");
         }
         assert!(!Query::default().flag("f"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_reads_back(values in prop::collection::vec(("[a-z]{1,4}", "\\PC{0,12}"), 0..5)) {
+            let query = values.iter().fold(Query::default(), |query, (name, value)| query.with(name, value));
+            let text = query.to_suffix();
+            prop_assert_eq!(Query::parse(text.strip_prefix('?').unwrap_or_default()), query);
+        }
+
+        #[test]
+        fn any_query_is_read(text in "[a=&%0-9;+?]{0,40}") {
+            let query = Query::parse(&text);
+            prop_assert_eq!(Query::parse(query.to_suffix().strip_prefix('?').unwrap_or_default()), query);
+        }
     }
 }

@@ -98,6 +98,7 @@ impl FromStr for ApiVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn paths_carry_versions() {
@@ -134,6 +135,21 @@ mod tests {
         }
         for new in ["1.52", "1.51.1", "9", "9.99", "1.99999999999"] {
             check(new, &format!("client version {new} is too new. Maximum supported API version is 1.51"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_split(path in "/?v?[0-9./a]{0,16}") {
+            let (version, rest) = split_path(&path);
+            if let Some(version) = version {
+                prop_assert_eq!(format!("/v{version}{rest}"), &path[..]);
+                if let Ok(version) = ApiVersion::served(version) {
+                    prop_assert!((ApiVersion::MIN..=ApiVersion::MAX).contains(&version));
+                }
+            } else {
+                prop_assert_eq!(rest, &path[..]);
+            }
         }
     }
 }

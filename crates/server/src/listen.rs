@@ -225,6 +225,7 @@ fn own_descriptor(number: i32) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::PermissionsExt;
 
@@ -277,5 +278,14 @@ mod tests {
         let (stream, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         assert!(matches!(inherited(stream.as_raw_fd()), Err(ListenError::WrongDescriptor(..))));
         assert!(matches!(inherited(9999), Err(ListenError::WrongDescriptor(..))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_address_is_read_or_refused(text in "(localhost)?[0-9.:\\[\\]/]{0,16}") {
+            if let Some(address) = parse_tcp(&text) {
+                prop_assert_eq!(parse_tcp(&address.to_string()), Some(address));
+            }
+        }
     }
 }

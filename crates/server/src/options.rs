@@ -287,6 +287,7 @@ fn refuse_twice(flags: &Arguments, file: &Map<String, Value>, path: &Path) -> Re
 mod tests {
     use super::*;
     use crate::error::with_sources;
+    use proptest::prelude::*;
 
     fn merged(flags: &[&str], file: &str) -> Result<DaemonOptions, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -340,5 +341,24 @@ mod tests {
     fn a_file_that_was_named_must_be_there() {
         let arguments = Arguments::try_parse_from(["daemon", "--config-file", "/nonexistent/x"]).unwrap();
         assert!(matches!(DaemonOptions::new(arguments), Err(ConfigError::Read { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_merged_or_refused(
+            members in prop::collection::btree_map(
+                prop::sample::select(vec!["data-root", "hosts", "group", "bip", "log-level", "debug", "nope"]),
+                prop::sample::select(vec!["null", "1", "true", "\"info\"", "[]", "[\"fd://\"]", "[1]", "{}", "x"]),
+                0..4,
+            ),
+        ) {
+            let members: Vec<String> =
+                members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let file = format!("{{{}}}", members.join(","));
+            match merged(&[], &file) {
+                Ok(options) => prop_assert!(!options.hosts.is_empty() && !file.contains("nope")),
+                Err(text) => prop_assert!(text.contains("FILE") || text.contains("logging level"), "{}", text),
+            }
+        }
     }
 }

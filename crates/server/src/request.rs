@@ -114,6 +114,7 @@ fn parse(kind: &str, bytes: &[u8]) -> Result<Value, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn bodies_that_are_no_good_are_refused_as_docker_does() {
@@ -141,5 +142,15 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_or_refused(kind in "(application/json)?[; a-z/]{0,8}", body in "[\\[\\]{}:,\"a1ä\n]{0,20}") {
+            if let Ok(value) = parse(&kind, body.as_bytes()) {
+                let written = value.to_string();
+                prop_assert_eq!(parse("application/json", written.as_bytes()).unwrap(), value);
+            }
+        }
     }
 }

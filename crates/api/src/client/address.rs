@@ -78,6 +78,7 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn addresses() {
@@ -94,6 +95,15 @@ mod tests {
         ] {
             let got = text.parse::<Address>().ok().map(|a| a.to_string());
             assert_eq!(got.as_deref(), want, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_reads_back(text in "(unix://|tcp://|http://)?[a/:.0-9@\\[\\] ]{0,16}") {
+            if let Ok(address) = text.parse::<Address>() {
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn nano_cpus(text: &str) -> Result<i64, CpusError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn decimal_numbers() {
@@ -52,6 +53,20 @@ mod tests {
             ("1.2.3", Err("failed to parse 1.2.3 as a rational number")),
         ] {
             assert_eq!(nano_cpus(text).map_err(|e| e.to_string()), want.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(nanos in 0_i64..) {
+            let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+            prop_assert_eq!(nano_cpus(&text), Ok(nanos));
+            prop_assert_eq!(nano_cpus(&format!("-{text}")), Ok(-nanos));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+.0-9e]{0,24}") {
+            let _ = nano_cpus(&text);
         }
     }
 }

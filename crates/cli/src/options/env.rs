@@ -98,6 +98,7 @@ fn parse_lines(text: &str, here: impl Fn(&str) -> Option<String>) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn here(name: &str) -> Option<String> {
         (name == "HOME").then(|| "/root".to_owned())
@@ -129,5 +130,15 @@ mod tests {
         let flags = ["a=b=c".to_owned(), "d".to_owned()];
         let want = [("a", "b=c"), ("d", "")].map(IntoPair::into_pair);
         assert_eq!(labels(&[], &flags).unwrap(), want);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_or_refused(text in "[#=A \n\r\tä]{0,40}") {
+            for variable in parse_lines(&text, here).unwrap_or_default() {
+                let (name, _) = variable.split_once('=').unwrap();
+                prop_assert!(!name.is_empty() && !name.contains(char::is_whitespace), "{:?}", variable);
+            }
+        }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn filters(all: &[Filter]) -> Filters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_and_values() {
@@ -38,5 +39,13 @@ mod tests {
         assert_eq!(got.get("label"), ["a=b", "c"]);
         assert_eq!(filter("x"), Err(FilterError));
         assert!(filters(&[filter("").unwrap()]).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a= \\PC]{0,12}") {
+            let fits = filter(&text).is_ok();
+            prop_assert_eq!(fits, text.is_empty() || text.contains('='));
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn bytes(text: &str) -> Result<i64, ParseSizeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn numbers() {
@@ -40,5 +41,18 @@ mod tests {
         );
         assert_eq!(bytes("64m"), Ok(64 << 20));
         assert_eq!(bytes("xx").unwrap_err().to_string(), "invalid size: 'xx'");
+    }
+
+    proptest! {
+        #[test]
+        fn sizes_count_their_unit(number in 0_i64..1 << 20, unit in 0_usize..5) {
+            let (letter, factor) = [("", 1), ("k", 1 << 10), ("M", 1 << 20), ("gb", 1 << 30), ("t", 1_i64 << 40)][unit];
+            prop_assert_eq!(bytes(&format!("{number}{letter}")), Ok(number * factor));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+. 0-9kmgtpbi]{0,24}") {
+            prop_assert!(bytes(&text).unwrap_or(0) >= 0);
+        }
     }
 }

@@ -59,6 +59,7 @@ fn clean(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn forms() {
@@ -79,6 +80,17 @@ mod tests {
         ] {
             let got = volume(text, Path::new("/home/me")).map_err(|e| e.to_string());
             assert_eq!(got, want.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a./:]{0,16}") {
+            if let Ok(Volume::Bind(bind)) = volume(&text, Path::new("/home/me")) {
+                let parts: Vec<&str> = bind.split(':').collect();
+                prop_assert!(matches!(parts.len(), 2 | 3) && parts.iter().all(|part| !part.is_empty()), "{}", bind);
+                prop_assert!(!text.starts_with('.') || parts[0].starts_with('/'), "{}", bind);
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ fn key(text: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn keys_are_bytes() {
@@ -49,6 +50,15 @@ mod tests {
             ("a,,b", None),
         ] {
             assert_eq!(detach_keys(text).ok(), want, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_keys_or_refused(text in "([a-z]|ctrl-[a-z@^?1]|,){1,8}") {
+            if let Ok(keys) = detach_keys(&text) {
+                prop_assert!(!keys.is_empty() && keys.len() <= text.len(), "{:?}", keys);
+            }
         }
     }
 }

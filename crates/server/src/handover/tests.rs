@@ -16,13 +16,7 @@ type Given = Arc<Mutex<Option<(OwnedFd, Vec<u8>, String)>>>;
 struct Monitor(Given);
 
 impl Taker for Monitor {
-    fn take(
-        self: Box<Self>,
-        socket: OwnedFd,
-        early: Vec<u8>,
-        head: String,
-        _: Framing,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
+    fn take(self: Box<Self>, socket: OwnedFd, early: Vec<u8>, head: String, _: Framing) -> Taking {
         *self.0.lock().unwrap() = Some((socket, early, head));
         Box::pin(std::future::ready(Ok(())))
     }
@@ -179,4 +173,34 @@ async fn a_tcp_client_is_handed_over_as_well() {
     drop(socket);
     let read = tokio::task::spawn_blocking(move || asking.join().unwrap()).await.unwrap();
     assert!(read.starts_with("HTTP/1.1 101 UPGRADED\r\n"), "{read}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    /// Whatever comes before and behind the request, the monitor has exactly what is behind.
+    #[test]
+    fn any_head_and_any_early_bytes(
+        before in 0_usize..3,
+        header in "[a-zA-Z0-9 ,;=]{0,60}",
+        body in "[a-z{}\n\r]{0,40}",
+        input in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+    ) {
+        let request = String::from_utf8(upgrade("/attach", &body)).unwrap();
+        let request = request.replacen("Host: x", &format!("Host: x\r\nX-Any: {header}"), 1);
+        let sent = [plain("/other").repeat(before), request.into_bytes(), input.clone()].concat();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (read, early) = runtime.block_on(talk(sent, true));
+        proptest::prop_assert_eq!(early, Some(input));
+        let read = String::from_utf8(read).unwrap();
+        proptest::prop_assert_eq!(read.matches("HTTP/1.1 200 OK").count(), before);
+        proptest::prop_assert!(read.ends_with("\r\n\r\nhello"), "{}", read);
+    }
+
+    #[test]
+    fn garbage_reaches_no_monitor(sent in "[A-Z]{0,5} ?/?[a-z ]{0,12}( HTTP/1.1)?(\r\n)?[a-zA-Z: 0-9\r\n]{0,40}") {
+        proptest::prop_assume!(!sent.contains("/attach"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_, early) = runtime.block_on(talk(sent.into_bytes(), true));
+        proptest::prop_assert_eq!(early, None);
+    }
 }
