@@ -27,8 +27,11 @@ pub(crate) struct Outcome {
     pub(crate) ended: Ended,
 }
 
-/// Where the tests' cgroups are.
-pub(crate) const CGROUPS: &str = "/sampan-test";
+/// Where this run's cgroups are.
+pub(crate) fn cgroups() -> String {
+    format!("/sampan-test-{}", std::process::id())
+}
+
 const APPLETS: [&str; 25] = [
     "sh", "cat", "ls", "mount", "sleep", "id", "hostname", "mknod", "dd", "touch", "stat", "true", "false",
     "chmod", "mkdir", "echo", "tty", "stty", "readlink", "ps", "kill", "grep", "pwd", "ip", "env",
@@ -125,9 +128,9 @@ impl Drop for Box_ {
     /// A test that failed may have left processes.
     fn drop(&mut self) {
         if let Ok(layout) = Layout::detect() {
-            for path in [format!("{CGROUPS}/{}", self.id), CGROUPS.to_owned()] {
+            for path in [format!("{}/{}", cgroups(), self.id), cgroups()] {
                 let cgroup = Cgroup::at(&layout, &path).unwrap();
-                let _ = if path == CGROUPS {
+                let _ = if path == cgroups() {
                     remove_empty(&cgroup)
                 } else {
                     cgroup.remove().map_err(std::io::Error::other)
@@ -215,7 +218,7 @@ fn config(id: &str, args: &[&str]) -> Value {
              "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"]},
         ],
         "linux": {
-            "cgroupsPath": format!("{CGROUPS}/{id}"),
+            "cgroupsPath": format!("{}/{id}", cgroups()),
             "resources": {"devices": [{"allow": false, "access": "rwm"}]},
             "namespaces": namespaces,
             "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/no/such"],

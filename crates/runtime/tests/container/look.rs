@@ -1,7 +1,7 @@
 //! What a container's process sees of itself and its machine.
 
 use crate::Test;
-use crate::box_::{Box_, Streams};
+use crate::box_::{Box_, Streams, cgroups};
 use sampan_sys::cgroup::Layout;
 use sampan_sys::process::{Ended, wait};
 use serde_json::json;
@@ -265,7 +265,7 @@ fn failed_programs_are_worded_as_by_runc() {
 pub(crate) fn assert_nothing_left(box_: &Box_) {
     let layout = Layout::detect().unwrap();
     for folder in layout.v1.iter().map(|h| &h.folder).chain(&layout.unified) {
-        assert!(!folder.join("sampan-test").join(&box_.id).exists(), "{}", folder.display());
+        assert!(!folder.join(&cgroups()[1..]).join(&box_.id).exists(), "{}", folder.display());
     }
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!table.contains(box_.folder.path().to_str().unwrap()));

@@ -1,7 +1,7 @@
 //! Ends: of the container, of its parent, of a start that was given up.
 
 use crate::Test;
-use crate::box_::{Box_, Streams};
+use crate::box_::{Box_, Streams, cgroups};
 use crate::look::assert_nothing_left;
 use sampan_sys::process::{Ended, Namespaces, clone, pidfd_open, signal, wait};
 use serde_json::json;
@@ -71,7 +71,7 @@ fn it_dies_with_its_parent() {
     let limit = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
     assert_eq!(rustix::event::poll(&mut fds, Some(&limit)).unwrap(), 1);
     let layout = sampan_sys::cgroup::Layout::detect().unwrap();
-    sampan_sys::cgroup::Cgroup::at(&layout, &format!("/sampan-test/{}", box_.id)).unwrap().remove().unwrap();
+    sampan_sys::cgroup::Cgroup::at(&layout, &format!("{}/{}", cgroups(), box_.id)).unwrap().remove().unwrap();
 }
 
 fn memory_runs_out() {
