@@ -6,6 +6,7 @@
 mod command;
 mod deny;
 mod fuzz;
+mod leftovers;
 mod long;
 mod run;
 mod setup;

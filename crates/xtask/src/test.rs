@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all that must hold before a change goes in.
 
 use crate::command::{cargo, check};
+use crate::leftovers::Run;
 use crate::{deny, setup, tidy};
 use anyhow::{Context, Result, ensure};
 use std::env;
@@ -25,11 +26,22 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         deny::deny_if_there()?;
     }
     let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
-    let (count, success) = counted(with_tools(&mut command)?)?;
-    println!("{} passed, {} failed", count.passed, count.failed);
+    command.args(["test", "--no-fail-fast"]).args(packages(arguments)).args(arguments);
+    let run = Run::begin()?;
+    let tested = counted(run.mark(with_tools(&mut command)?));
+    let left = run.end();
+    let (count, success) = tested?;
+    println!("{} passed, {} failed, {} left behind", count.passed, count.failed, left.len());
+    left.iter().for_each(|line| println!("  left behind: {line}"));
     ensure!(success, "cargo test failed");
+    ensure!(left.is_empty(), "the tests have left something behind");
     Ok(())
+}
+
+/// All packages, where the arguments name none: cargo would take both together for all.
+fn packages(arguments: &[String]) -> &'static [&'static str] {
+    let named = arguments.iter().any(|a| a.starts_with("-p") || a.starts_with("--package"));
+    if named { &[] } else { &["--workspace"] }
 }
 
 /// Puts the programs that `setup` has unpacked, and the administrator's, on the command's path.
@@ -74,6 +86,13 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_named_package_is_tested_alone() {
+        for (argument, want) in [("-psampan", 0), ("-p", 0), ("--package=sampan", 0), ("verbs", 1)] {
+            assert_eq!(packages(&[argument.to_owned()]).len(), want, "{argument}");
+        }
+    }
 
     #[test]
     fn results_add_up() {
