@@ -295,12 +295,10 @@ fn it_takes_no_longer_than_calling_a_program() {
             output("nft", &["list", "tables"]);
             programs.push(before.elapsed());
         }
-        let median = |mut times: Vec<Duration>| {
-            times.sort();
-            times[times.len() / 2]
-        };
-        let (attach, publish, program) = (median(attaches), median(publishes), median(programs));
-        println!("attach {attach:?}, publish {publish:?}, one call of nft {program:?} (medians)");
+        // Other programs only ever make one of them slower.
+        let best = |times: Vec<Duration>| times.into_iter().min().unwrap();
+        let (attach, publish, program) = (best(attaches), best(publishes), best(programs));
+        println!("attach {attach:?}, publish {publish:?}, one call of nft {program:?} (best of each)");
         assert!(attach < program * 2 && publish < program / 4);
     });
 }
