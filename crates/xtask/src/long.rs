@@ -1,7 +1,7 @@
 //! `cargo xtask long`: what takes too long for every change, or needs what a test machine may not have.
 
 use crate::command::{cargo, check};
-use crate::{deny, fuzz, setup, speed, vm};
+use crate::{deny, fuzz, setup, soak, speed, vm};
 use anyhow::{Result, bail, ensure};
 use std::env;
 use std::time::Instant;
@@ -22,6 +22,7 @@ const TASKS: &[Task] = &[
         "the promises on speed and size, beside the Docker that $SAMPAN_PEER names; N rounds",
         speed::speed,
     ),
+    ("soak", "nothing grows while containers come and go; N rounds of all verbs", soak::soak),
     ("repeat", "the tests of the root package, N times", repeat),
     ("cuts", "N power cuts of a virtual machine in which containers are made and removed", vm::power_cuts),
 ];

@@ -10,6 +10,7 @@ mod leftovers;
 mod long;
 mod run;
 mod setup;
+mod soak;
 mod speed;
 mod test;
 mod tidy;
