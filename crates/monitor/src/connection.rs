@@ -1,7 +1,7 @@
 //! A daemon's connection: frames in, each with its descriptors, and frames out.
 
 use rustix::event::PollFlags;
-use sampan_spec::monitor::{BYTES_MAX, FDS_MAX, FRAME_HEADER, JSON_MAX, Message, encode_frame, parse_header};
+use sampan_spec::monitor::{FDS_MAX, FRAME_HEADER, Message, encode_frame, parse_header};
 use sampan_sys::socket::{recv_with_fds, send_with_fds};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -102,16 +102,14 @@ impl Connection {
         let Some(header) = self.incoming.first_chunk::<FRAME_HEADER>() else {
             return Ok(FRAME_HEADER - self.incoming.len());
         };
-        let (json, bytes) = parse_header(*header);
-        if json > JSON_MAX || bytes > BYTES_MAX {
-            return Err(format!("a frame of {json} and {bytes} bytes is too long"));
-        }
-        Ok(FRAME_HEADER + json as usize + bytes as usize - self.incoming.len())
+        let (json, bytes) = parse_header(*header).map_err(|error| error.to_string())?;
+        Ok(FRAME_HEADER + json + bytes - self.incoming.len())
     }
 
     fn take_frame(&mut self) -> Frame {
         let mut json = std::mem::take(&mut self.incoming);
-        let length = json.first_chunk().map_or(0, |header| parse_header(*header).0) as usize;
+        let length =
+            json.first_chunk().and_then(|header| parse_header(*header).ok()).map_or(0, |(json, _)| json);
         let bytes = json.split_off(FRAME_HEADER + length);
         json.drain(..FRAME_HEADER);
         Frame { json, bytes, fds: std::mem::take(&mut self.fds) }
@@ -119,8 +117,9 @@ impl Connection {
 
     /// Sends a message; what does not go out now goes out later.
     pub(crate) fn send(&mut self, message: &Message, fds: Vec<OwnedFd>) {
-        let Ok(json) = serde_json::to_vec(message) else { return self.end() };
-        self.outgoing.push_back(Outgoing { bytes: encode_frame(&json, &[]), sent: 0, fds });
+        let frame = serde_json::to_vec(message).ok().and_then(|json| encode_frame(&json, &[]).ok());
+        let Some(bytes) = frame else { return self.end() };
+        self.outgoing.push_back(Outgoing { bytes, sent: 0, fds });
         self.flush();
         let queued: usize = self.outgoing.iter().map(|frame| frame.bytes.len()).sum();
         self.gone |= queued > QUEUE_MAX;

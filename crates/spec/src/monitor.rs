@@ -40,16 +40,41 @@ pub const FDS_MAX: usize = 2;
 /// The length of the two numbers before a frame's content.
 pub const FRAME_HEADER: usize = 8;
 
-/// A whole frame. The caller keeps to [`JSON_MAX`] and [`BYTES_MAX`].
-pub fn encode_frame(json: &[u8], bytes: &[u8]) -> Vec<u8> {
-    let length = |part: &[u8]| (part.len() as u32).to_le_bytes();
-    [&length(json)[..], &length(bytes), json, bytes].concat()
+/// A frame is longer than [`JSON_MAX`] or [`BYTES_MAX`] allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a frame of {json} and {bytes} bytes is too long")]
+pub struct FrameTooLong {
+    /// The length of its JSON document.
+    pub json: usize,
+    /// The length of its raw bytes.
+    pub bytes: usize,
 }
 
-/// The lengths of a frame's JSON document and raw bytes. The reader checks them against [`JSON_MAX`] and [`BYTES_MAX`].
-pub const fn parse_header(header: [u8; FRAME_HEADER]) -> (u32, u32) {
+/// A whole frame.
+///
+/// # Errors
+/// [`FrameTooLong`].
+pub fn encode_frame(json: &[u8], bytes: &[u8]) -> Result<Vec<u8>, FrameTooLong> {
+    check_frame(json.len(), bytes.len())?;
+    let length = |part: &[u8]| (part.len() as u32).to_le_bytes();
+    Ok([&length(json)[..], &length(bytes), json, bytes].concat())
+}
+
+/// The lengths of a frame's JSON document and raw bytes.
+///
+/// # Errors
+/// [`FrameTooLong`].
+pub const fn parse_header(header: [u8; FRAME_HEADER]) -> Result<(usize, usize), FrameTooLong> {
     let [a, b, c, d, e, f, g, h] = header;
-    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+    let json = u32::from_le_bytes([a, b, c, d]) as usize;
+    check_frame(json, u32::from_le_bytes([e, f, g, h]) as usize)
+}
+
+const fn check_frame(json: usize, bytes: usize) -> Result<(usize, usize), FrameTooLong> {
+    if json > JSON_MAX as usize || bytes > BYTES_MAX as usize {
+        return Err(FrameTooLong { json, bytes });
+    }
+    Ok((json, bytes))
 }
 
 /// A request with its number, which the answer repeats.
@@ -302,12 +327,53 @@ pub enum WaitCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn frames_tell_their_lengths() {
-        let frame = encode_frame(b"{}", b"abc");
+        let frame = encode_frame(b"{}", b"abc").unwrap();
         assert_eq!(frame, b"\x02\0\0\0\x03\0\0\0{}abc");
-        assert_eq!(parse_header([2, 0, 0, 0, 3, 1, 0, 0]), (2, 259));
+        assert_eq!(parse_header([2, 0, 0, 0, 3, 1, 0, 0]), Ok((2, 259)));
+    }
+
+    #[test]
+    fn frames_that_are_too_long() {
+        let (json, bytes) = (JSON_MAX as usize, BYTES_MAX as usize);
+        for (json, bytes, fits) in
+            [(json, bytes, true), (json + 1, 0, false), (0, bytes + 1, false), (u32::MAX as usize, 0, false)]
+        {
+            let header = [(json as u32).to_le_bytes(), (bytes as u32).to_le_bytes()].concat();
+            let header = header.try_into().unwrap();
+            assert_eq!(
+                parse_header(header),
+                if fits { Ok((json, bytes)) } else { Err(FrameTooLong { json, bytes }) }
+            );
+        }
+        assert!(encode_frame(&vec![b' '; json + 1], b"").is_err());
+        assert!(encode_frame(b"", &vec![0; bytes + 1]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_lengths_or_an_error(header in any::<[u8; FRAME_HEADER]>()) {
+            if let Ok((json, bytes)) = parse_header(header) {
+                prop_assert!(json <= JSON_MAX as usize && bytes <= BYTES_MAX as usize);
+            }
+        }
+
+        #[test]
+        fn any_document_is_a_message_or_an_error(text in "[\\[\\]{}:,\"a-z0-9-]{0,80}", damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            let _ = serde_json::from_str::<Call>(&text);
+            let client = Client { id: ClientId(3), head: "H".into(), framing: Framing { multiplexed: true, chunked: false } };
+            let mut call = serde_json::to_vec(&Call { call: 1, request: Request::Wait { client, condition: WaitCondition::Removed } }).unwrap();
+            for (at, byte) in damage {
+                let at = at.index(call.len());
+                call[at] = byte;
+            }
+            if let Ok(call) = serde_json::from_slice::<Call>(&call) {
+                prop_assert_eq!(serde_json::from_slice::<Call>(&serde_json::to_vec(&call).unwrap()).unwrap(), call);
+            }
+        }
     }
 
     #[test]

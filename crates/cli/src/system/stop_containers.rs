@@ -2,7 +2,7 @@
 //! what systemd runs at shutdown, and needs no daemon.
 
 use sampan_spec::bundle;
-use sampan_spec::monitor::{Call, Message, Refusal, Request};
+use sampan_spec::monitor::{Call, FRAME_HEADER, Message, Refusal, Request, encode_frame, parse_header};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -63,9 +63,7 @@ const CALL: u64 = 1;
 fn ask(mut socket: &UnixStream) -> io::Result<Result<(), Refusal>> {
     let call = Call { call: CALL, request: Request::Stop { signal: None, timeout: None } };
     let json = serde_json::to_vec(&call)?;
-    let length = u32::try_from(json.len()).map_err(io::Error::other)?;
-    let header = [length.to_le_bytes(), 0u32.to_le_bytes()].concat();
-    socket.write_all(&[header, json].concat())?;
+    socket.write_all(&encode_frame(&json, &[]).map_err(io::Error::other)?)?;
     loop {
         match serde_json::from_slice(&read_frame(socket)?)? {
             Message::Answer { call: CALL, result } => return Ok(result.map(drop)),
@@ -76,16 +74,12 @@ fn ask(mut socket: &UnixStream) -> io::Result<Result<(), Refusal>> {
 
 /// A frame's document; its raw bytes are skipped.
 fn read_frame(mut socket: &UnixStream) -> io::Result<Vec<u8>> {
-    let mut header = [0; 8];
+    let mut header = [0; FRAME_HEADER];
     socket.read_exact(&mut header)?;
-    let [a, b, c, d, e, f, g, h] = header;
-    let (json, bytes) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-    if json > sampan_spec::monitor::JSON_MAX || bytes > sampan_spec::monitor::BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame that is too long"));
-    }
-    let mut document = vec![0; json as usize];
+    let (json, bytes) = parse_header(header).map_err(io::Error::other)?;
+    let mut document = vec![0; json];
     socket.read_exact(&mut document)?;
-    io::copy(&mut socket.take(bytes.into()), &mut io::sink())?;
+    io::copy(&mut socket.take(bytes as u64), &mut io::sink())?;
     Ok(document)
 }
 
@@ -99,8 +93,7 @@ mod tests {
         let (socket, _) = listener.accept().unwrap();
         let call: Call = serde_json::from_slice(&read_frame(&socket).unwrap()).unwrap();
         let json = serde_json::to_vec(&Message::Answer { call: call.call, result }).unwrap();
-        let header = [(json.len() as u32).to_le_bytes(), 0u32.to_le_bytes()].concat();
-        (&socket).write_all(&[header, json].concat()).unwrap();
+        (&socket).write_all(&encode_frame(&json, &[]).unwrap()).unwrap();
         call
     }
 

@@ -4,8 +4,7 @@ use crate::Error;
 use sampan_spec::ContainerId;
 use sampan_spec::journal::{Entry, Failure, Summary};
 use sampan_spec::monitor::{
-    Answer, BYTES_MAX, Call, FDS_MAX, FRAME_HEADER, JSON_MAX, Message, Refusal, Request, VERSION,
-    encode_frame, parse_header,
+    Answer, Call, FDS_MAX, FRAME_HEADER, Message, Refusal, Request, VERSION, encode_frame, parse_header,
 };
 use sampan_sys::socket;
 use std::collections::HashMap;
@@ -142,7 +141,8 @@ impl Connection {
         let (call, reply) = self.shared.expect().map_err(CallError::Gone)?;
         let _forget = Forget { shared: &self.shared, call };
         let json = serde_json::to_vec(&Call { call, request }).map_err(|e| CallError::Gone(e.into()))?;
-        let frame = encode_frame(&json, &bytes);
+        let frame = encode_frame(&json, &bytes)
+            .map_err(|e| CallError::Refused(Refusal::BadRequest { reason: e.to_string() }))?;
         let exchange = async {
             self.shared.send(&frame, fd.as_ref().map(AsFd::as_fd)).await.map_err(CallError::Gone)?;
             reply.await.map_err(|_| CallError::Gone(io::ErrorKind::ConnectionReset.into()))
@@ -236,12 +236,9 @@ impl Reader<'_> {
         self.fill(FRAME_HEADER).await?;
         let mut header = [0; FRAME_HEADER];
         header.copy_from_slice(&self.buffer[..FRAME_HEADER]);
-        let (json, bytes) = parse_header(header);
-        if json > JSON_MAX || bytes > BYTES_MAX {
-            return Err(io::Error::other("a frame is too long"));
-        }
-        let end = FRAME_HEADER + json as usize;
-        let all = end + bytes as usize;
+        let (json, bytes) = parse_header(header).map_err(io::Error::other)?;
+        let end = FRAME_HEADER + json;
+        let all = end + bytes;
         self.fill(all).await?;
         let message = serde_json::from_slice(&self.buffer[FRAME_HEADER..end]);
         self.buffer.drain(..all);

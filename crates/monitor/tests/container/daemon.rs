@@ -53,7 +53,7 @@ impl Daemon {
     pub(crate) fn send(&mut self, request: Request, bytes: &[u8], fd: Option<&OwnedFd>) -> u64 {
         self.last += 1;
         let json = serde_json::to_vec(&Call { call: self.last, request }).unwrap();
-        let frame = encode_frame(&json, bytes);
+        let frame = encode_frame(&json, bytes).unwrap();
         let fds: Vec<_> = fd.into_iter().map(AsFd::as_fd).collect();
         let sent = send_with_fds(&self.socket, &frame, &fds).unwrap();
         self.socket.write_all(&frame[sent..]).unwrap();
@@ -119,10 +119,10 @@ impl Daemon {
         assert!(count > 0, "the monitor has ended");
         self.fds.extend(fds);
         self.socket.read_exact(&mut header[count..]).unwrap();
-        let (json, bytes) = parse_header(header);
-        let mut text = vec![0; (json + bytes) as usize];
+        let (json, bytes) = parse_header(header).unwrap();
+        let mut text = vec![0; json + bytes];
         self.socket.read_exact(&mut text).unwrap();
-        serde_json::from_slice(&text[..json as usize]).unwrap()
+        serde_json::from_slice(&text[..json]).unwrap()
     }
 }
 

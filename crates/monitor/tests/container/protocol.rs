@@ -20,7 +20,7 @@ fn a_broken_frame_ends_its_connection_only() {
     let mut bed = Plan::sh("exit 0").launch();
     let socket = bed.path(SOCKET);
     let too_long = [&(JSON_MAX + 1).to_le_bytes()[..], &[0; 4]].concat();
-    for frame in [encode_frame(b"nonsense", b""), encode_frame(b"[]", b"x"), too_long] {
+    for frame in [encode_frame(b"nonsense", b"").unwrap(), encode_frame(b"[]", b"x").unwrap(), too_long] {
         let mut other = Daemon::connect(&socket, 0);
         other.socket.write_all(&frame).unwrap();
         let refused = other.message();
@@ -36,7 +36,7 @@ fn a_broken_frame_ends_its_connection_only() {
         other.socket.try_clone().unwrap(),
         other.socket.try_clone().unwrap(),
     ];
-    let frame = encode_frame(b"{}", b"");
+    let frame = encode_frame(b"{}", b"").unwrap();
     send_with_fds(&other.socket, &frame, &[fds[0].as_fd(), fds[1].as_fd(), fds[2].as_fd()]).unwrap();
     assert!(matches!(other.message(), Message::Answer { call: 0, result: Err(_) }));
     bed.start();
@@ -46,7 +46,7 @@ fn a_broken_frame_ends_its_connection_only() {
 
 fn what_is_not_understood_is_refused() {
     let mut bed = Plan::sh("exit 0").launch();
-    let frame = encode_frame(br#"{"call":77,"request":"from-the-future"}"#, b"");
+    let frame = encode_frame(br#"{"call":77,"request":"from-the-future"}"#, b"").unwrap();
     bed.daemon.socket.write_all(&frame).unwrap();
     assert!(matches!(bed.daemon.answer_to(77), Err(Refusal::BadRequest { .. })));
     let refused = bed.daemon.call(Request::Hello { version: VERSION + 1 });
@@ -63,7 +63,7 @@ fn what_is_not_understood_is_refused() {
 
 fn frames_in_pieces() {
     let mut bed = Plan::sh("exit 0").launch();
-    let frame = encode_frame(br#"{"call":5,"request":"abandon"}"#, b"bytes");
+    let frame = encode_frame(br#"{"call":5,"request":"abandon"}"#, b"bytes").unwrap();
     for byte in frame {
         bed.daemon.socket.write_all(&[byte]).unwrap();
     }
