@@ -138,3 +138,55 @@ pub struct Stop {
     /// How long it may take before SIGKILL, in seconds. `None` waits for ever.
     pub timeout: Option<u32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn supervise() -> Supervise {
+        let path = |name: &str| PathBuf::from("/x").join(name);
+        Supervise {
+            version: VERSION,
+            id: ContainerId::from_bytes([7; 32]),
+            rootfs: RootFs::Overlay {
+                lower: vec![path("a"), path("b")],
+                upper: path("upper"),
+                work: path("work"),
+                volatile: true,
+            },
+            journal: path("journal"),
+            log: Log::JsonFile { path: path("log"), max_size: Some(1 << 20), max_files: 3 },
+            stdin: Stdin::Once,
+            sandbox: Sandbox::Configured,
+            restart: Restart::OnFailure { max_retries: 3 },
+            stop: Stop { signal: Signal::TERM, timeout: Some(10) },
+            remove: false,
+        }
+    }
+
+    #[test]
+    fn it_reads_back_and_nothing_unknown_passes() {
+        let mut json = serde_json::to_value(supervise()).unwrap();
+        assert_eq!(serde_json::from_value::<Supervise>(json.clone()).unwrap(), supervise());
+        json["later"] = true.into();
+        assert!(serde_json::from_value::<Supervise>(json).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_bundle_or_an_error(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut text = serde_json::to_vec(&supervise()).unwrap();
+            for (at, byte) in damage {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            if let Ok(read) = serde_json::from_slice::<Supervise>(&text) {
+                let again = serde_json::to_vec(&read).unwrap();
+                prop_assert_eq!(serde_json::from_slice::<Supervise>(&again).unwrap(), read);
+            }
+        }
+    }
+}

@@ -249,7 +249,7 @@ impl Summary {
             Event::Restarting { exit, .. } => {
                 self.end(*exit, entry.time);
                 self.status = Status::Restarting;
-                self.restarts += u32::from(!self.restart_requested);
+                self.restarts = self.restarts.saturating_add(u32::from(!self.restart_requested));
             }
             Event::Paused => self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid }),
             Event::Resumed => self.status = self.pid().map_or(self.status, |pid| Status::Running { pid }),
@@ -351,6 +351,7 @@ pub fn exit_code_of(failure: &Failure) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn fold(events: Vec<Event>) -> Summary {
         let entry = |(i, event)| Entry {
@@ -434,15 +435,67 @@ mod tests {
         assert_eq!(after, Summary { seq: 9, ..before });
     }
 
+    fn process() -> ExecProcess {
+        let process = Box::default();
+        ExecProcess { process, stdin: false, stdout: true, stderr: true, detach_keys: vec![] }
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let failure = || Failure { stage: "exec".into(), errno: 2, message: "m".into() };
+        let id = || (0..4u8).prop_map(|i| ExecId::from_bytes([i; 32]));
+        let exit = (any::<i32>(), any::<bool>()).prop_map(|(code, oom)| Exit { code, signal: None, oom });
+        prop_oneof![
+            any::<i32>().prop_map(started),
+            exit.clone().prop_map(Event::Exited),
+            (exit, any::<u64>()).prop_map(|(exit, delay_ms)| Event::Restarting { exit, delay_ms }),
+            Just(Event::Paused),
+            Just(Event::Resumed),
+            Just(Event::OutOfMemory),
+            Just(Event::MonitorLost),
+            Just(Event::StartFailed { failure: failure() }),
+            Just(Event::StopRequested { signal: Signal::KILL }),
+            id().prop_map(|exec| Event::ExecCreated { exec, process: process() }),
+            (id(), any::<i32>()).prop_map(|(exec, pid)| Event::ExecStarted { exec, pid }),
+            (id(), any::<i32>()).prop_map(|(exec, code)| Event::ExecEnded { exec, code }),
+            id().prop_map(move |exec| Event::ExecFailed { exec, failure: failure() }),
+            any::<u32>().prop_map(|restarts| Event::Snapshot {
+                summary: Box::new(Summary { restarts, ..Summary::default() })
+            }),
+        ]
+    }
+
+    proptest! {
+        /// Whatever a journal says, and in whatever order: a snapshot in its middle changes nothing but the number.
+        #[test]
+        fn any_entries_fold(entries in prop::collection::vec((any::<u64>(), event()), 0..40), cut in 0..40usize) {
+            let entry = |(seq, event)| Entry { seq, time: Timestamp::UNIX_EPOCH, boot_ns: 0, event };
+            let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
+            let whole = Summary::of(&entries);
+            prop_assert_eq!(whole.seq, entries.iter().map(|entry| entry.seq).max().unwrap_or(0));
+            let (before, after) = entries.split_at(cut.min(entries.len()));
+            let summary = Box::new(Summary::of(before));
+            let snapshot = entry((summary.seq, Event::Snapshot { summary }));
+            let line = serde_json::to_vec(&snapshot).unwrap();
+            let read = serde_json::from_slice::<Entry>(&line).unwrap();
+            prop_assert_eq!(Summary::of([&read].into_iter().chain(after)), whole);
+        }
+
+        #[test]
+        fn any_line_is_an_entry_or_an_error(event in event(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let entry = Entry { seq: 1, time: Timestamp::UNIX_EPOCH, boot_ns: 0, event };
+            let mut line = serde_json::to_vec(&entry).unwrap();
+            let at = at.index(line.len());
+            line[at] = byte;
+            if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
+                let _ = Summary::of([&entry]);
+                let again = serde_json::to_vec(&entry).unwrap();
+                prop_assert_eq!(serde_json::from_slice::<Entry>(&again).unwrap(), entry);
+            }
+        }
+    }
+
     #[test]
     fn ended_execs_are_forgotten_oldest_first() {
-        let process = || ExecProcess {
-            process: Box::default(),
-            stdin: false,
-            stdout: true,
-            stderr: true,
-            detach_keys: vec![],
-        };
         let id = |i: u8| ExecId::from_bytes([i; 32]);
         let mut events = vec![started(1)];
         for i in (0..100).rev() {
