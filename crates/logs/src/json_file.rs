@@ -38,14 +38,6 @@ pub enum LogError {
         /// Why.
         source: io::Error,
     },
-    /// A line is longer than any that is written.
-    #[error("the log {path} has a line of more than {max} bytes")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The limit.
-        max: usize,
-    },
 }
 
 /// The name of the `number`th file: the path itself, then `.1`, `.2`, ...

@@ -6,6 +6,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+/// No journal gets that far: such a number is damage, and would leave none for what comes.
+const SEQ_MAX: u64 = 1 << 53;
+
 /// The entries behind the sequence number `after`, in order; 0 gives all. A file that does not exist has none.
 ///
 /// # Errors
@@ -24,6 +27,7 @@ pub(super) fn entries(content: &[u8]) -> impl Iterator<Item = Entry> {
     whole_lines(content)
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Entry>(line).ok())
+        .filter(|entry| entry.seq < SEQ_MAX)
         .filter(move |entry| {
             let next = entry.seq > last;
             last = last.max(entry.seq);

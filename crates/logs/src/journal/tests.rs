@@ -72,6 +72,19 @@ fn a_damaged_line_costs_only_itself() {
 }
 
 #[test]
+fn a_number_that_leaves_none_behind_it_is_damage() {
+    let (_folder, path) = journal();
+    let mut writer = Writer::open(&path).unwrap();
+    writer.append(started(1)).unwrap();
+    writer.append(started(2)).unwrap();
+    drop(writer);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"seq\":1", &format!("\"seq\":{}", u64::MAX), 1)).unwrap();
+    assert_eq!(Writer::open(&path).unwrap().append(Event::Paused).unwrap().seq, 3);
+    assert_eq!(seqs(&path, 0), [2, 3]);
+}
+
+#[test]
 fn a_grown_file_becomes_one_snapshot() {
     let (_folder, path) = journal();
     let mut writer = Writer::open(&path).unwrap();

@@ -28,6 +28,8 @@ pub struct Reader {
     buffer: Vec<u8>,
     /// What of `buffer` has been given out.
     done: usize,
+    /// It is in the middle of a line that is longer than any that is written.
+    in_long_line: bool,
     ended: bool,
 }
 
@@ -60,6 +62,7 @@ impl Reader {
             files: VecDeque::new(),
             buffer: Vec::new(),
             done: 0,
+            in_long_line: false,
             ended: false,
             query,
         };
@@ -75,7 +78,7 @@ impl Reader {
     /// The next line that the query asks for. Damaged lines are skipped.
     ///
     /// # Errors
-    /// [`LogError::Open`], [`LogError::Read`], [`LogError::Line`].
+    /// [`LogError::Open`], [`LogError::Read`].
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its buffer")]
     pub fn next(&mut self) -> Result<Reading<'_>, LogError> {
         loop {
@@ -112,12 +115,17 @@ impl Reader {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer[searched..]) {
                 let range = self.done..searched + at;
                 self.done = range.end + 1;
+                if std::mem::take(&mut self.in_long_line) {
+                    searched = self.done;
+                    continue;
+                }
                 return Ok(Some(range));
             }
             self.buffer.drain(..self.done);
             (searched, self.done) = (self.buffer.len(), 0);
             if self.buffer.len() > LINE_MAX {
-                return Err(LogError::Line { path: self.path.clone(), max: LINE_MAX });
+                self.buffer.clear();
+                self.in_long_line = true;
             }
             if self.fill()? == 0 && !self.advance()? {
                 return Ok(None);
@@ -147,6 +155,7 @@ impl Reader {
             self.files.pop_front();
             // What a killed writer left of a line has no end.
             self.buffer = Vec::new();
+            self.in_long_line = false;
             return Ok(true);
         }
         // It may have been written to once more before it was rotated: then it is read again before its successor.
@@ -159,7 +168,10 @@ impl Reader {
         let known = self.files.back().map(|source| source.identity);
         let mut found: VecDeque<Source> = VecDeque::new();
         for number in 0.. {
-            let Some(source) = open(&rotated(&self.path, number))? else { break };
+            let Some(source) = open(&rotated(&self.path, number))? else {
+                // The newest is missing where a full disk had no room for it after a rotation.
+                if number == 0 { continue } else { break }
+            };
             if Some(source.identity) == known {
                 break;
             }

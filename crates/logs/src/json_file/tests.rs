@@ -200,3 +200,48 @@ proptest! {
         prop_assert_eq!(&tail[..], &lines[lines.len().saturating_sub(3)..]);
     }
 }
+
+#[test]
+fn a_line_that_is_too_long_costs_only_itself() {
+    let mut log = Log::new(None, 1);
+    log.write(Stream::Stdout, b"one\n", 0);
+    let mut text = fs::read(log.path()).unwrap();
+    // What a power cut can leave.
+    text.resize(text.len() + (5 << 20), 0);
+    text.push(b'\n');
+    fs::write(log.path(), &text).unwrap();
+    log.write(Stream::Stdout, b"two\n", 1);
+    assert_eq!(log.read(ALL), ["one\n", "two\n"]);
+}
+
+#[test]
+fn what_was_rotated_is_read_although_the_newest_is_missing() {
+    let mut log = Log::new(None, 2);
+    log.write(Stream::Stdout, b"one\n", 0);
+    fs::rename(log.path(), log.folder.path().join("log.1")).unwrap();
+    assert_eq!(log.read(ALL), ["one\n"]);
+}
+
+proptest! {
+    #[test]
+    fn any_files_are_read_to_their_end(
+        files in prop::collection::vec("(\\{\"log\":\"[a-z\\\\nu\"]{0,9}\",\"stream\":\"std(out|err)\",\"time\":\"2025-01-02T03:04:0[0-9]Z\"\\}\n|[ -~\0]{0,30}\n?){0,8}", 1..4),
+        damage in any::<(prop::sample::Index, u8)>(),
+        tail in prop::option::of(0..5u64),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut newlines = 0;
+        for (number, text) in (0..).zip(&files) {
+            let mut bytes = text.clone().into_bytes();
+            if !bytes.is_empty() {
+                let at = damage.0.index(bytes.len());
+                bytes[at] = damage.1;
+            }
+            newlines += bytes.iter().filter(|byte| **byte == b'\n').count();
+            fs::write(rotated(&path, number), bytes).unwrap();
+        }
+        let lines = rest(&mut Reader::open(&path, LogQuery { tail, ..ALL }).unwrap());
+        prop_assert!(lines.len() <= tail.map_or(newlines, |tail| newlines.min(tail as usize)));
+    }
+}
