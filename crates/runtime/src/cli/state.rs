@@ -129,8 +129,9 @@ impl State {
 
 /// A process's state letter and start time (proc_pid_stat(5)).
 fn stat(pid: i32) -> Option<(char, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, can hold anything.
+    // The name, in parentheses, can hold anything, also what is no UTF-8.
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
     let mut fields = text.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?.chars().next()?;
     Some((state, fields.nth(18)?.parse().ok()?))
@@ -151,5 +152,18 @@ mod tests {
         assert!(start_time(pid) > 0);
         assert_eq!(stat(pid).unwrap().1, start_time(pid));
         assert_eq!(stat(0), None);
+    }
+
+    #[test]
+    fn a_process_whose_name_is_no_text_is_seen() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff) Z \xff"));
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut child = std::process::Command::new(&program).arg("1000").spawn().unwrap();
+        let seen = stat(child.id() as i32);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(seen.is_some_and(|(state, started)| state != 'Z' && started > 0), "{seen:?}");
     }
 }

@@ -47,13 +47,15 @@ impl Layout {
         if rustix::fs::statfs(USUAL).is_ok_and(|s| s.f_type == CGROUP2_MAGIC) {
             return Ok(Self { unified: Some(USUAL.into()), v1: Vec::new() });
         }
-        let table = std::fs::read_to_string("/proc/self/mountinfo").map_err(CgroupError::MountTable)?;
+        let table = std::fs::read("/proc/self/mountinfo").map_err(CgroupError::MountTable)?;
         let layout = Self::parse(&table);
         if layout == Self::default() { Err(CgroupError::NoneMounted) } else { Ok(layout) }
     }
 
-    /// Finds the hierarchies in a mount table. Of several mounts of one hierarchy the first counts.
-    pub fn parse(mountinfo: &str) -> Self {
+    /// Finds the hierarchies in a mount table. Of several mounts of one hierarchy the first counts. Other mounts can have
+    /// names that are no UTF-8.
+    pub fn parse(mountinfo: &[u8]) -> Self {
+        let mountinfo = String::from_utf8_lossy(mountinfo);
         let mut layout = Self::default();
         let mut seen = Vec::new();
         for mount in mountinfo.lines().filter_map(Mount::parse) {
@@ -132,7 +134,17 @@ mod tests {
             folder: folder.into(),
             controllers: controllers.iter().map(|c| (*c).to_owned()).collect(),
         });
-        assert_eq!(Layout::parse(table), Layout { unified: unified.map(Into::into), v1: v1.collect() });
+        assert_eq!(
+            Layout::parse(table.as_bytes()),
+            Layout { unified: unified.map(Into::into), v1: v1.collect() }
+        );
+    }
+
+    #[test]
+    fn names_that_are_no_text() {
+        let line = b"32 31 0:29 / /mnt/\xe9t\xe9 rw - ext4 /dev/sda rw\n\
+            29 25 0:26 / /cg rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(Layout::parse(line).unified, Some("/cg".into()));
     }
 
     #[test]
@@ -168,7 +180,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_is_read(table in "[ 0-9a-z:/,\\\\\n=-]{0,200}") {
-            Layout::parse(&table);
+            Layout::parse(table.as_bytes());
         }
     }
 }
