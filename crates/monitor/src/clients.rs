@@ -34,6 +34,7 @@ impl Monitor {
         }
         let id = self.next_number();
         self.clients.insert(id, client);
+        self.life.had_clients = true;
     }
 
     pub(crate) fn attach(&mut self, handed: Handed, attach: Attach) -> Result<Answer, Refusal> {

@@ -2,7 +2,7 @@
 //! output of a process whose client is behind, is not in it.
 
 use crate::client::Client;
-use crate::monitor::{Monitor, MonitorError, PATIENCE, State};
+use crate::monitor::{Monitor, MonitorError, State};
 use crate::process::Process;
 use crate::streams::Key;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,7 +29,7 @@ impl Monitor {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let restart = if let State::Restarting { due, .. } = self.state { Some(due) } else { None };
         // Once it is over it stays over: without an event it decides nothing any more.
-        let patience = Some(self.life.last_event + PATIENCE)
+        let patience = Some(self.life.patience_ends())
             .filter(|at| matches!(self.state, State::Created) && *at > Instant::now());
         [self.stopping.kill_at, self.memory.look_at, restart, patience]
             .into_iter()

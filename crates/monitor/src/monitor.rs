@@ -26,7 +26,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a monitor that nobody has started waits for somebody to ask it for something.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same once it had clients and the last has left: a start may still be on its way.
+const PATIENCE_AFTER_CLIENTS: Duration = Duration::from_secs(1);
 
 /// A monitor cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -111,11 +113,19 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) met_daemon: bool,
+    pub(crate) had_clients: bool,
     pub(crate) abandoned: bool,
     pub(crate) removed: bool,
     quit: bool,
     /// When somebody last asked for something or left.
     pub(crate) last_event: Instant,
+}
+
+impl Life {
+    /// Until when a monitor waits that nobody has started and that has no clients.
+    pub(crate) fn patience_ends(&self) -> Instant {
+        self.last_event + if self.had_clients { PATIENCE_AFTER_CLIENTS } else { PATIENCE }
+    }
 }
 
 impl Monitor {
@@ -146,6 +156,7 @@ impl Monitor {
             buffer: vec![0; BLOCK],
             life: Life {
                 met_daemon: false,
+                had_clients: false,
                 abandoned: false,
                 removed: false,
                 quit: false,
@@ -253,7 +264,7 @@ impl Monitor {
         match self.state {
             State::Created if life.abandoned => alone,
             State::Created => {
-                let waited = life.last_event.elapsed() >= PATIENCE;
+                let waited = life.patience_ends() <= Instant::now();
                 alone && (waited || (no_daemon && life.met_daemon))
             }
             State::Ended if life.quit || life.removed => {

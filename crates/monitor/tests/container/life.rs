@@ -9,6 +9,7 @@ use sampan_spec::bundle::{Restart, SOCKET};
 use sampan_spec::journal::{Event, Status};
 use sampan_spec::monitor::{Answer, Refusal, Request, WaitCondition};
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_run_is_told_to_all", a_run_is_told_to_all),
@@ -218,6 +219,14 @@ fn a_waiting_monitor_ends_with_its_last_client() {
     (&waiting.0).read_exact(&mut head).unwrap();
     drop(waiting);
     bed.wait_for_end();
+    // Also where its daemon stays: at once, and not when nobody has asked for anything for long.
+    let mut bed = Plan::sh("exit 0").launch();
+    let waiting = wait(&mut bed, WaitCondition::NextExit);
+    let attached = bed.attach(MULTIPLEXED, b"", b"");
+    let since = Instant::now();
+    drop((waiting, attached));
+    bed.wait_for_end();
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
 }
 
 fn memory_runs_out() {
