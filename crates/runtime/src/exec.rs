@@ -15,9 +15,14 @@ use rustix::process::DumpableBehavior;
 use sampan_spec::journal::Failure;
 use sampan_spec::oci;
 use sampan_sys::cgroup::{Cgroup, Door};
-use sampan_sys::process::{Child, Namespaces, clone, join, wait};
+use sampan_sys::process::{Child, Namespaces, clone, join, signal, wait};
 use sampan_sys::socket::{Kind, pair};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// How long each half of the way to the program may take. The container's processes see this one, and can stop it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SIGKILL: i32 = 9;
 
 /// The container to execute in.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +65,14 @@ pub fn exec(
         return Err(failure(stage::EXEC, "cannot exec in a paused container"));
     }
     let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
+    wire::limit(&ours, PATIENCE)?;
     let child = start(target, &plan, kinds, stdio, theirs.as_fd())?;
     drop(theirs);
     match follow(&ours) {
         Ok(console) => Ok(ExecProcess { pid: child.pid, pidfd: child.pidfd, console }),
         Err(failure) => {
-            // The child ends by itself after a failure.
+            // After a failure that it told it ends by itself, but it may have told none.
+            let _it_may_have_ended = signal(&child.pidfd, SIGKILL);
             wait(&child.pidfd).or_fail(stage::SYNC, || "wait for the process")?;
             Err(failure)
         }

@@ -12,8 +12,12 @@ use sampan_sys::process::{Child, Namespaces, clone, join, signal, wait};
 use sampan_sys::socket::{FDS_MAX, Kind, pair};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 const SIGKILL: i32 = 9;
+/// How long process 1 may take for a step: less than a daemon waits for its monitor. In a pid name space that is not its own
+/// others can stop it.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// What stays when a container's process ends and is used again when it is restarted. Dropping it removes nothing:
 /// the network name space goes with its last descriptor, the cgroup with [`Cgroup::remove`].
@@ -76,6 +80,7 @@ pub(crate) fn prepare_behind(launch: &Launch<'_>, gate: Option<BorrowedFd<'_>>) 
     let cgroup = make_cgroup(launch, &plan)?;
     let mut undo = Undo { process: None, cgroup: launch.sandbox.is_none().then(|| cgroup.clone()) };
     let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
+    wire::limit(&ours, PATIENCE)?;
     let child = clone_child(launch, &plan, &cgroup, &Ends { socket: theirs.as_fd(), gate })?;
     undo.process = Some(child.pidfd.try_clone().or_fail(stage::SYNC, || "copy the pidfd")?);
     drop(theirs);

@@ -1,9 +1,11 @@
 //! What parent and child say to each other: packets of one letter, with a failure's JSON behind `F`.
 
 use crate::failure::{OrFail, failure, stage};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use sampan_spec::journal::Failure;
 use sampan_sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// One packet. The numbers are those of the script in the crate's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,14 @@ pub(crate) enum Message {
 
 /// A failure's text may quote a configuration, but not a long one.
 const PACKET_MAX: usize = 64 << 10;
+
+/// Gives the other side so long for each packet. A process that is in the container already can be stopped there.
+///
+/// # Errors
+/// A failure of step `sync`.
+pub(crate) fn limit(socket: impl AsFd, time: Duration) -> Result<(), Failure> {
+    set_socket_timeout(socket, Timeout::Recv, Some(time)).or_fail(stage::SYNC, || "set a time-out")
+}
 
 /// Sends a packet.
 ///
@@ -54,6 +64,9 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Vec<OwnedFd>
     let received = socket::recv_with_fds(socket, &mut packet, socket::FDS_MAX);
     let (n, fds) = match received {
         Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
+        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+            return Err(failure(stage::SYNC, "the process did not go on: was it stopped?"));
+        }
         other => other.or_fail(stage::SYNC, || "cannot receive from the container's process")?,
     };
     let message = match packet[..n] {

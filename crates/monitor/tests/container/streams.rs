@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("streams_closed_early_end_with_the_process", streams_closed_early_end_with_the_process),
     ("terminal_resize_and_detach", terminal_resize_and_detach),
     ("an_exec_that_cannot", an_exec_that_cannot),
+    ("an_exec_that_is_stopped_on_its_way", an_exec_that_is_stopped_on_its_way),
 ];
 
 /// Bytes that do not repeat soon.
@@ -224,5 +225,15 @@ fn an_exec_that_cannot() {
     assert!(matches!(bed.daemon.call(start(exec.clone())), Ok(Answer::Started { .. })));
     assert_eq!(bed.until_exec_ended(&exec), 0);
     assert_eq!(bed.daemon.call(start(exec)), Err(Refusal::AlreadyStarted));
+    end(bed);
+}
+
+/// A container's process can stop others in it: that must not stop the monitor.
+fn an_exec_that_is_stopped_on_its_way() {
+    let mut bed = Plan::sh("while :; do kill -STOP -1; done").launch();
+    bed.start();
+    let exec = bed.exec_create("true", false).unwrap();
+    let started = bed.daemon.call(Request::ExecStart { exec, client: None, size: None });
+    assert!(matches!(started, Err(Refusal::Failed { .. })), "{started:?}");
     end(bed);
 }
