@@ -175,15 +175,16 @@ fn names(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The working directory is made if it is missing, as the other runtimes do it.
+/// The working directory is made if it is missing, as the other runtimes do it, also behind a symbolic link.
 fn make_cwd(plan: &Plan) -> Result<(), Failure> {
     let cwd = &plan.process.cwd;
     if rustix::fs::statat(CWD, cwd, rustix::fs::AtFlags::empty()).is_ok() {
         return Ok(());
     }
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(cwd);
-    made.or_fail(stage::CWD, || format!("mkdir {}", cwd.display()))
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let made = rustix::fs::openat(CWD, "/", flags, Mode::empty())
+        .and_then(|root| resolve::make_place(root.as_fd(), cwd, true));
+    made.map(drop).or_fail(stage::CWD, || format!("mkdir {}", cwd.display()))
 }
 
 /// Callers of `create` expect to hear there already that there is no such program.

@@ -138,6 +138,9 @@ impl Layers<'_> {
     fn configure(&self) -> Result<OwnedFd, (io::Error, String)> {
         let plain = |e: rustix::io::Errno| (io::Error::from(e), String::new());
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(plain)?;
+        let explained = |e: rustix::io::Errno| (e.into(), explanation(&context));
+        // What df(1) shows.
+        fsconfig_set_string(&context, "source", "overlay").map_err(explained)?;
         let explained = |e: io::Error| (e, explanation(&context));
         let mut held = Vec::new();
         for layer in self.lower {

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("devices_of_its_own", devices_of_its_own),
     ("masked_and_read_only_paths", masked_and_read_only_paths),
     ("links_in_the_root_lead_nowhere", links_in_the_root_lead_nowhere),
+    ("a_hostile_root", a_hostile_root),
     ("capabilities_and_user", capabilities_and_user),
     ("an_ordinary_user", an_ordinary_user),
     ("seccomp_refuses", seccomp_refuses),
@@ -64,6 +65,7 @@ fn the_root_and_its_mounts() {
         let mount = find(at);
         assert_eq!((kind(mount).as_str(), mount[5]), (want, options), "{at}");
     }
+    assert!(find("/").windows(2).any(|fields| fields == ["overlay", "overlay"]), "what df shows: {out}");
     assert!(out.ends_with("tmp\nwritten\n"), "{out}");
     // Nothing of the host's tree is left, and nothing propagates.
     assert!(mounts.iter().all(|m| !m[4].starts_with("/var") && !m[6].starts_with("shared")), "{out}");
@@ -101,6 +103,30 @@ fn links_in_the_root_lead_nowhere() {
     box_.mount(outside.path(), "/link", &["rbind"]).mount(outside.path(), "/../../target", &["rbind"]);
     assert_eq!(box_.output(), "file\noutside\n");
     assert_eq!(fs::read_dir(secret.path()).unwrap().count(), 0);
+}
+
+/// An image in which the runtime's own places are links out of it.
+fn a_hostile_root() {
+    let mut box_ = Box_::sh("pwd; echo $HOME; ls /dev/null /far/proc/self/stat; cat /proc/uptime");
+    let outside = tempfile::tempdir().unwrap();
+    let up = "../".repeat(20);
+    for (name, target) in [("proc", "far/proc"), ("dev", "far/dev"), ("work", "far/work")] {
+        let link = box_.path("layer").join(name);
+        let _ = fs::remove_dir(&link);
+        std::os::unix::fs::symlink(format!("{up}{target}"), link).unwrap();
+    }
+    let passwd = box_.path("layer/etc/passwd");
+    fs::remove_file(&passwd).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("passwd"), passwd).unwrap();
+    fs::write(outside.path().join("passwd"), "root:x:0:0::/of-the-host:/bin/sh\n").unwrap();
+    box_.config["process"]["cwd"] = json!("/work");
+    box_.config["linux"]["maskedPaths"] = json!(["/proc/uptime"]);
+    assert_eq!(box_.output(), "/far/work\n/\n/dev/null\n/far/proc/self/stat\n");
+    assert!(!std::path::Path::new("/far").exists());
+    let mut box_ = Box_::sh("pwd");
+    std::os::unix::fs::symlink("/proc/self/fd/3", box_.path("layer").join("fd")).unwrap();
+    box_.config["process"]["cwd"] = json!("/fd");
+    assert_eq!(box_.run().unwrap_err().stage, "cwd");
 }
 
 fn capabilities_and_user() {
