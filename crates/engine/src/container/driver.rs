@@ -15,6 +15,7 @@ use sampan_spec::journal::{Entry, Event, Summary};
 use sampan_spec::monitor::Request;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -46,6 +47,7 @@ pub(crate) struct Handle {
     id: ContainerId,
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<Snapshot>,
+    told: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -77,6 +79,11 @@ impl Handle {
         self.snapshot()
     }
 
+    /// What is so now, with [`Handle::current`] where a client could know more than this daemon.
+    pub(crate) async fn at_least_as_told(&self) -> Snapshot {
+        if self.told.load(Ordering::Relaxed) { self.current().await } else { self.snapshot() }
+    }
+
     /// Sends a request and waits for what comes of it.
     pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T> {
         let gone = || Error::NoSuchContainer(self.container().name.clone());
@@ -98,6 +105,8 @@ pub(crate) struct Driver {
     pub(super) leaving: Option<JoinHandle<()>>,
     /// Set while and after its removal.
     pub(crate) override_phase: Option<Phase>,
+    /// Whether clients may hear from the monitor itself how its container ends.
+    told: Arc<AtomicBool>,
     state: watch::Sender<Snapshot>,
 }
 
@@ -117,6 +126,8 @@ impl Driver {
         let state = State { phase: Phase::of(&summary), summary: summary.clone(), endpoint: None };
         let snapshot =
             Snapshot { container: container.clone(), state, log: paths.log(), bundle: paths.bundle.clone() };
+        // Those of a former daemon, too.
+        let told = Arc::new(AtomicBool::new(snapshot.state.phase.is_active()));
         let (state, _) = watch::channel(snapshot);
         Self {
             engine: engine.clone(),
@@ -127,6 +138,7 @@ impl Driver {
             monitor: None,
             leaving: None,
             override_phase: None,
+            told,
             state,
         }
     }
@@ -134,7 +146,8 @@ impl Driver {
     /// Starts the task and makes the container known.
     pub(crate) fn spawn(self) -> Handle {
         let (commands, receiver) = mpsc::channel(QUEUE);
-        let handle = Handle { id: self.container.id.clone(), commands, state: self.state.subscribe() };
+        let (id, told) = (self.container.id.clone(), self.told.clone());
+        let handle = Handle { id, commands, state: self.state.subscribe(), told };
         self.publish();
         self.engine.containers().insert(handle.clone());
         tokio::spawn(self.live(receiver));
@@ -167,7 +180,10 @@ impl Driver {
         }
         match command {
             Command::CatchUp(reply) => answer(reply, ()),
-            Command::Monitor(reply) => answer(reply, self.monitor().await),
+            Command::Monitor(reply) => {
+                self.told.store(true, Ordering::Relaxed);
+                answer(reply, self.monitor().await);
+            }
             Command::Running(reply) => {
                 let connection = self.monitor.as_ref().filter(|_| self.phase().is_active());
                 answer(reply, connection.map(|m| m.connection.clone()));
