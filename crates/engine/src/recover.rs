@@ -14,7 +14,7 @@ use sampan_spec::journal::Summary;
 use sampan_store::gc;
 use sampan_store::records::Scan;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the record folders held.
 pub(crate) struct Found {
@@ -35,9 +35,7 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
         .map(|(_, container)| container)
         .collect();
     let known: HashSet<ContainerId> = containers.iter().map(|container| container.id.clone()).collect();
-    let set_aside = found.on_disk.damaged.iter().chain(&found.in_memory.damaged);
-    let kept: HashSet<PathBuf> =
-        set_aside.filter_map(|damaged| damaged.path.parent().map(Path::to_owned)).collect();
+    let kept: HashSet<String> = found.on_disk.aside.into_iter().chain(found.in_memory.aside).collect();
     sweep(engine, known, kept).await?;
     for container in containers {
         bring_back(engine, container).await;
@@ -57,7 +55,7 @@ async fn collect(engine: &Engine) -> Result<()> {
 }
 
 /// Removes what no record claims. A folder whose record was damaged stays for its owner to look at.
-async fn sweep(engine: &Engine, known: HashSet<ContainerId>, kept: HashSet<PathBuf>) -> Result<()> {
+async fn sweep(engine: &Engine, known: HashSet<ContainerId>, kept: HashSet<String>) -> Result<()> {
     let engine = engine.clone();
     blocking(move || -> Result<()> {
         for id in engine.runtime().cgroup_owners().iter().filter(|id| !known.contains(id)) {
@@ -72,11 +70,11 @@ async fn sweep(engine: &Engine, known: HashSet<ContainerId>, kept: HashSet<PathB
     .await
 }
 
-fn remove_unclaimed(folder: &Path, known: &HashSet<ContainerId>, kept: &HashSet<PathBuf>) -> Result<()> {
+fn remove_unclaimed(folder: &Path, known: &HashSet<ContainerId>, kept: &HashSet<String>) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(Error::file("read", folder))?.flatten() {
-        let id = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok());
+        let Ok(name) = entry.file_name().into_string() else { continue };
         let path = entry.path();
-        if id.is_some_and(|id| !known.contains(&id)) && !kept.contains(&path) {
+        if name.parse().is_ok_and(|id| !known.contains(&id)) && !kept.contains(&name) {
             std::fs::remove_dir_all(&path).map_err(Error::file("remove", path))?;
         }
     }

@@ -36,6 +36,8 @@ pub struct Scan<T> {
     pub records: Vec<(String, T)>,
     /// Those that could not be read, set aside.
     pub damaged: Vec<Damaged>,
+    /// Folders of a nested directory whose record is set aside, by now or since an earlier opening.
+    pub aside: Vec<String>,
     /// Folders of a nested directory that hold no record and no damaged one: their making or removal was cut short.
     pub incomplete: Vec<String>,
 }
@@ -63,7 +65,8 @@ impl<T: Serialize + DeserializeOwned> Directory<T> {
     fn open(folder: &Path, shape: Shape) -> Result<(Self, Scan<T>), Error> {
         atomic::create_dir(folder)?;
         let directory = Self { folder: folder.to_owned(), shape, kind: PhantomData };
-        let mut scan = Scan { records: Vec::new(), damaged: Vec::new(), incomplete: Vec::new() };
+        let mut scan =
+            Scan { records: Vec::new(), damaged: Vec::new(), aside: Vec::new(), incomplete: Vec::new() };
         for name in list(folder)? {
             match shape {
                 Shape::Flat => {
@@ -96,14 +99,14 @@ impl<T: Serialize + DeserializeOwned> Directory<T> {
                 Err(e) => e.to_string(),
             },
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if !aside(&file).exists() {
-                    scan.incomplete.push(name.to_owned());
-                }
+                let list = if aside(&file).exists() { &mut scan.aside } else { &mut scan.incomplete };
+                list.push(name.to_owned());
                 return Ok(());
             }
             Err(e) => e.to_string(),
         };
         scan.damaged.push(set_aside(&file, reason)?);
+        scan.aside.push(name.to_owned());
         Ok(())
     }
 
@@ -257,5 +260,6 @@ mod tests {
         assert!(!root.path().join("c/.new-1").exists());
         let (_, scan) = Directory::<u32>::nested(root.path(), "r.json").unwrap();
         assert!(scan.damaged.is_empty());
+        assert_eq!((scan.aside, scan.incomplete), (vec!["b".into()], vec!["d".into()]));
     }
 }
