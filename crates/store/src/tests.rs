@@ -1,6 +1,7 @@
 //! The store from outside: images come, are found, named, listed and go, and nothing stays half-done.
 
 mod failures;
+mod hostile;
 mod intake;
 mod overlay;
 

@@ -195,6 +195,27 @@ fn what_an_archive_may_not_be() {
     assert!(matches!(climbing.read(), Err(Error::Name { .. })));
 }
 
+/// What another writer may put anywhere.
+fn json_value() -> impl Strategy<Value = serde_json::Value> {
+    let values = r#"[null, true, -1, 0.5, 18446744073709551615, "", "x", "../../x", "sha256:00", "9999-99-99", [], [null], {}, {"a": {}},
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000"]"#;
+    proptest::sample::select(serde_json::from_str::<Vec<_>>(values).unwrap())
+}
+
+/// Replaces the value number `at` of a document; gives how many there are.
+fn nodes(document: &mut serde_json::Value, at: &mut usize, by: &serde_json::Value) -> usize {
+    if *at == 0 {
+        document.clone_from(by);
+    }
+    *at = at.wrapping_sub(1);
+    let below: usize = match document {
+        serde_json::Value::Array(items) => items.iter_mut().map(|item| nodes(item, at, by)).sum(),
+        serde_json::Value::Object(map) => map.values_mut().map(|item| nodes(item, at, by)).sum(),
+        _ => 0,
+    };
+    below + 1
+}
+
 proptest! {
     #[test]
     fn any_document_is_read_or_refused(text in "[\\[\\]{}:,\"a-z0-9]{0,60}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -222,6 +243,35 @@ proptest! {
             let _ = read_bytes(&bytes);
             bytes.truncate(cut);
             let _ = read_bytes(&bytes);
+        }
+    }
+
+    #[test]
+    fn any_change_of_a_document_is_read_or_refused(place in any::<usize>(), value in json_value()) {
+        let mut archive = Archive::default();
+        let image = archive.image(b"layer", r#","platform":{"os":"linux","architecture":"amd64"}"#);
+        archive.file("index.json", index(&[image]));
+        let config = r#"{"created":"2024-01-01T00:00:00Z","os":"linux","architecture":"amd64","config":{"User":"a","Env":["A=1"],"Cmd":["x"],
+            "ExposedPorts":{"80/tcp":{}},"Volumes":{"/v":{}},"Healthcheck":{"Test":["CMD","x"],"Interval":5},"Labels":{"a":"b"}},
+            "rootfs":{"type":"layers","diff_ids":["sha256:0000000000000000000000000000000000000000000000000000000000000000"]},
+            "history":[{"created_by":"x","empty_layer":true}]}"#;
+        let manifest = String::from_utf8(archive.0[2].1.clone()).unwrap();
+        let index = String::from_utf8(archive.0[3].1.clone()).unwrap();
+        for document in [config, &manifest, &index] {
+            let mut changed: serde_json::Value = serde_json::from_str(document).unwrap();
+            let mut none = usize::MAX;
+            let count = nodes(&mut changed, &mut none, &serde_json::Value::Null);
+            nodes(&mut changed, &mut (place % count), &value);
+            let bytes = changed.to_string().into_bytes();
+            // What is taken is kept byte for byte: its digest is its name.
+            if let Ok(taken) = ImageConfig::parse(bytes.clone()) {
+                prop_assert_eq!(taken.bytes(), &bytes[..]);
+                prop_assert_eq!(taken.id(), &sha256(&bytes));
+            }
+            if let Ok(taken) = Manifest::parse(bytes.clone()) {
+                prop_assert_eq!(taken.digest(), &sha256(&bytes));
+            }
+            let _ = crate::Index::parse(bytes);
         }
     }
 }

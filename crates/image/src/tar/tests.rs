@@ -170,6 +170,42 @@ fn what_cannot_be_is_refused() {
     assert!(matches!(read_all(&many), Err(Error::TooManyEntries { limit: 100 })));
 }
 
+/// The keys that mean something, and some that do not.
+fn pax_key() -> impl Strategy<Value = String> {
+    let known = [
+        "path",
+        "linkpath",
+        "size",
+        "uid",
+        "gid",
+        "mtime",
+        "GNU.sparse.name",
+        "GNU.sparse.major",
+        "GNU.sparse.realsize",
+        "GNU.sparse.offset",
+        "GNU.sparse.numbytes",
+        "GNU.sparse.map",
+        "SCHILY.xattr.user.a",
+        "SCHILY.xattr.",
+        "comment",
+        "",
+    ];
+    proptest::sample::select(known.to_vec()).prop_map(str::to_owned)
+}
+
+/// A file behind an extended header with this body.
+fn with_pax(body: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::XHeader);
+    header.set_size(body.len() as u64);
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend_from_slice(body);
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes.extend(file("f", b"content"));
+    bytes
+}
+
 proptest! {
     #[test]
     fn any_bytes_end_in_entries_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
@@ -212,5 +248,35 @@ proptest! {
             reader.tape().0.extend_from_slice(&content);
         }
         prop_assert_eq!(reader.into_parts().1.0, bytes);
+    }
+
+    #[test]
+    fn any_extended_header_ends_in_an_entry_or_an_error(
+        records in proptest::collection::vec((pax_key(), proptest::collection::vec(any::<u8>(), 0..40)), 0..6),
+        changes in proptest::collection::vec((0_usize..400, any::<u8>()), 0..3),
+    ) {
+        let mut body = Vec::new();
+        for (key, value) in &records {
+            let rest = 3 + key.len() + value.len();
+            let length = (rest + 1..).find(|length| rest + length.to_string().len() == *length).unwrap();
+            body.extend_from_slice(format!("{length} {key}=").as_bytes());
+            body.extend_from_slice(value);
+            body.push(b'\n');
+        }
+        let whole = read_all(&with_pax(&body));
+        let last = |key: &str| records.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value);
+        if let (Ok(entries), Some(path)) = (whole, last("path"))
+            && !path.is_empty()
+            && last("GNU.sparse.name").is_none()
+        {
+            prop_assert_eq!(&entries[0].0.name, path);
+        }
+        for (offset, byte) in changes {
+            let length = body.len().max(1);
+            if let Some(at) = body.get_mut(offset % length) {
+                *at = byte;
+            }
+        }
+        let _ = read_all(&with_pax(&body));
     }
 }
