@@ -33,6 +33,8 @@ pub enum Operation {
     ImageCreate,
     ImageLoad,
     ImageInspect,
+    ImageHistory,
+    ImagePrune,
     ImageTag,
     ImageRemove,
 }
@@ -81,7 +83,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/images/json", Operation::ImageList),
     on("POST", "/images/create", Operation::ImageCreate),
     on("POST", "/images/load", Operation::ImageLoad),
+    on("POST", "/images/prune", Operation::ImagePrune),
     on("GET", "/images/{name...}/json", Operation::ImageInspect),
+    on("GET", "/images/{name...}/history", Operation::ImageHistory),
     on("POST", "/images/{name...}/tag", Operation::ImageTag),
     on("DELETE", "/images/{name...}", Operation::ImageRemove),
 ];

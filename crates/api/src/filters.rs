@@ -17,7 +17,7 @@ pub enum FilterError {
     #[error("invalid filter '{0}'")]
     Unknown(String),
     /// The value makes no sense.
-    #[error("invalid filter '{name}={value}'")]
+    #[error("invalid filter '{name}=[{value}]'")]
     Value {
         /// The filter.
         name: String,

@@ -11,6 +11,7 @@ pub mod json;
 pub mod query;
 pub mod socket;
 pub mod stdcopy;
+pub mod time;
 pub mod version;
 
 mod client;

@@ -75,6 +75,13 @@ impl ImageName {
     }
 }
 
+impl Default for Tag {
+    /// What is meant where no tag is said: `latest`.
+    fn default() -> Self {
+        Self(DEFAULT_TAG.into())
+    }
+}
+
 impl Tag {
     /// The text.
     pub fn as_str(&self) -> &str {
@@ -144,7 +151,7 @@ impl FromStr for Reference {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag.parse()?)),
             _ => (rest, None),
         };
-        let tag = if tag.is_none() && digest.is_none() { Some(Tag(DEFAULT_TAG.into())) } else { tag };
+        let tag = if tag.is_none() && digest.is_none() { Some(Tag::default()) } else { tag };
         Ok(Self { name: name.parse()?, tag, digest })
     }
 }

@@ -29,6 +29,15 @@ pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
 
 /// Writes a size as `docker images` does: decimal units, three significant digits.
 pub fn format_size(bytes: u64) -> String {
+    decimal(bytes, 3)
+}
+
+/// Writes a size as bars of progress do: decimal units, four significant digits.
+pub fn long_size(bytes: u64) -> String {
+    decimal(bytes, 4)
+}
+
+fn decimal(bytes: u64, digits: usize) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let mut value = bytes as f64;
     let mut unit = 0;
@@ -36,7 +45,7 @@ pub fn format_size(bytes: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    format!("{}{}", significant(value, 3), UNITS[unit])
+    format!("{}{}", significant(value, digits), UNITS[unit])
 }
 
 /// `value` with this many significant digits and no trailing zeros, like C's `%.3g` for values below 1000.

@@ -108,6 +108,58 @@ pub struct ImageDeleted {
     pub deleted: Option<String>,
 }
 
+/// A line of `GET /images/{name}/history`, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageHistory {
+    /// The image's id after this step, or `<missing>`.
+    pub id: String,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// What was done.
+    pub created_by: String,
+    /// The image's names, at the newest step.
+    pub tags: Option<Vec<String>>,
+    /// Bytes that it added.
+    pub size: i64,
+    /// What its maker says of it.
+    pub comment: String,
+}
+
+/// `POST /images/prune`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImagePrune {
+    /// What is gone.
+    pub images_deleted: Option<Vec<ImageDeleted>>,
+    /// The space that it took, in bytes.
+    pub space_reclaimed: u64,
+}
+
+/// Who asks a registry: the header `X-Registry-Auth`, as JSON in URL-safe base64.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", default)]
+pub struct RegistryAuth {
+    /// A user.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// Its password.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub password: String,
+    /// `user:password` in base64, as clients' files have it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub auth: String,
+    /// Which registry it is for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub serveraddress: String,
+    /// Instead of a password: what a token server gave at the login.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub identitytoken: String,
+    /// Instead of all: a token for the registry.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub registrytoken: String,
+}
+
 /// A line of progress. Only what is set is written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -118,15 +170,15 @@ pub struct Progress {
     /// What is being done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// To what.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
     /// How far it is, in numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_detail: Option<ProgressDetail>,
     /// How far it is, drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// With what it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// What went wrong: the last line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_detail: Option<ErrorDetail>,

@@ -17,8 +17,8 @@ pub use container::{
 pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};
 pub use host::{HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, Ulimit};
 pub use image::{
-    ErrorDetail, ImageConfig, ImageDeleted, ImageInspect, ImageMetadata, ImageRootFs, ImageSummary, Progress,
-    ProgressDetail,
+    ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
+    ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,
 };
 pub use lives::Processes;
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};

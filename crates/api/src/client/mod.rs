@@ -52,7 +52,7 @@ impl Client {
     /// # Errors
     /// When the daemon cannot be reached, or answers with a status of 400 and more.
     pub async fn send(&self, method: Method, path: &str, body: Body) -> Result<Response<Incoming>> {
-        self.send_with(method, path, body, false).await
+        self.send_with(method, path, body, &[]).await
     }
 
     /// Sends a request and reads the answer's JSON.
@@ -102,7 +102,7 @@ impl Client {
     /// # Errors
     /// As [`Self::send`], and when the daemon did not switch.
     pub async fn hijack(&self, path: &str, body: Body) -> Result<Hijacked> {
-        let response = self.send_with(Method::POST, path, body, true).await?;
+        let response = self.send_with(Method::POST, path, body, UPGRADE).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::NoUpgrade { address: self.address.clone(), status: response.status() });
         }
@@ -110,21 +110,32 @@ impl Client {
         Hijacked::take(response).await.map_err(broken)
     }
 
+    /// As [`Self::lines`], with further headers.
+    async fn lines_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        headers: Headers<'_>,
+    ) -> Result<JsonLines<T>> {
+        let response = self.send_with(method, path, Body::Empty, headers).await?;
+        Ok(JsonLines::new(ByteStream::new(response), path))
+    }
+
     async fn send_with(
         &self,
         method: Method,
         path: &str,
         body: Body,
-        upgrade: bool,
+        headers: Headers<'_>,
     ) -> Result<Response<Incoming>> {
         let again = body.again();
         if again.is_none() {
             self.negotiate().await?;
         }
-        let result = self.send_once(method.clone(), path, body, upgrade).await;
+        let result = self.send_once(method.clone(), path, body, headers).await;
         match (result, again) {
             (Err(error), Some(body)) if self.learn_version(&error) => {
-                self.send_once(method, path, body, upgrade).await
+                self.send_once(method, path, body, headers).await
             }
             (result, _) => result,
         }
@@ -132,7 +143,7 @@ impl Client {
 
     /// Asks for the daemon's version before a request that cannot be sent twice.
     async fn negotiate(&self) -> Result<()> {
-        match self.send_once(Method::GET, "/version", Body::Empty, false).await {
+        match self.send_once(Method::GET, "/version", Body::Empty, &[]).await {
             Err(error) if !self.learn_version(&error) => Err(error),
             _ => Ok(()),
         }
@@ -153,9 +164,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Body,
-        upgrade: bool,
+        headers: Headers<'_>,
     ) -> Result<Response<Incoming>> {
-        let request = self.request(method, path, body, upgrade)?;
+        let request = self.request(method, path, body, headers)?;
         let socket = self.address.connect().await.map_err(|e| Error::connect(&self.address, e))?;
         let broken = |source| self.broken("sending a request", source);
         let (mut sender, connection) =
@@ -171,15 +182,21 @@ impl Client {
         Err(Error::Daemon { status, message: message_of(status, &text) })
     }
 
-    fn request(&self, method: Method, path: &str, body: Body, upgrade: bool) -> Result<Request<RequestBody>> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+        headers: Headers<'_>,
+    ) -> Result<Request<RequestBody>> {
         let uri = format!("/v{}{path}", self.version());
         let mut request =
             Request::builder().method(method).uri(uri).header(header::HOST, self.address.host());
         if let Some(kind) = body.content_type() {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        if upgrade {
-            request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let fail = |source| Error::Request { path: path.to_owned(), source };
         request.body(body.into()).map_err(fail)
@@ -194,6 +211,12 @@ impl Client {
         Error::Broken { address: self.address.clone(), what, source }
     }
 }
+
+/// Headers of one request: names and values.
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
+/// A connection is to become a stream.
+const UPGRADE: Headers<'static> = &[("Connection", "Upgrade"), ("Upgrade", "tcp")];
 
 /// A body of JSON.
 ///

@@ -3,7 +3,8 @@
 use super::{Body, ByteStream, Client, Hijacked, JsonLines, Pending, to_body};
 use crate::body::{
     ContainerCreate, ContainerCreated, ContainerInspect, ContainerSummary, ExecCreate, ExecCreated,
-    ExecInspect, ExecStart, ImageDeleted, ImageInspect, ImageSummary, Info, Progress, Version, WaitAnswer,
+    ExecInspect, ExecStart, ImageDeleted, ImageHistory, ImageInspect, ImagePrune, ImageSummary, Info,
+    Progress, Version, WaitAnswer,
 };
 use crate::query::{Query, escape};
 use crate::{Error, Filters, Result};
@@ -159,6 +160,30 @@ impl Client {
     /// `GET /images/{name}/json`.
     pub async fn image_inspect(&self, name: &str) -> Result<ImageInspect> {
         self.json(GET, &format!("/images/{}/json", escape(name)), Body::Empty).await
+    }
+
+    /// `GET /images/{name}/history`.
+    pub async fn image_history(&self, name: &str) -> Result<Vec<ImageHistory>> {
+        self.json(GET, &format!("/images/{}/history", escape(name)), Body::Empty).await
+    }
+
+    /// `POST /images/create?fromImage=`: pulls. `tag` is a tag or a digest; `auth` is the header `X-Registry-Auth`.
+    pub async fn image_pull(
+        &self,
+        repository: &str,
+        tag: &str,
+        platform: Option<&str>,
+        auth: &str,
+    ) -> Result<JsonLines<Progress>> {
+        let query = Query::default().with("fromImage", repository).with("tag", tag);
+        let query = query.with_some("platform", platform).to_suffix();
+        self.lines_with(POST, &format!("/images/create{query}"), &[("X-Registry-Auth", auth)]).await
+    }
+
+    /// `POST /images/prune`.
+    pub async fn image_prune(&self, filters: &Filters) -> Result<ImagePrune> {
+        let query = filtered(Query::default(), filters).to_suffix();
+        self.json(POST, &format!("/images/prune{query}"), Body::Empty).await
     }
 
     /// `POST /images/{name}/tag`.

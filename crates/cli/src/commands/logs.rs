@@ -3,11 +3,11 @@
 use crate::context::Context;
 use crate::error::{CODE_PIPE, Error};
 use crate::flags::Count;
-use crate::options::time::point_in_time;
 use crate::streams::Printer;
 use crate::verb::Verb;
 use jiff::Timestamp;
 use sampan_api::query::Query;
+use sampan_api::time::point_in_time;
 use sampan_api::{Client, RAW_STREAM};
 use std::io;
 use tokio::io::AsyncReadExt;

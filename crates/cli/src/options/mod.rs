@@ -5,5 +5,4 @@ pub(crate) mod env;
 pub(crate) mod filter;
 pub(crate) mod numbers;
 pub(crate) mod ports;
-pub(crate) mod time;
 pub(crate) mod volumes;

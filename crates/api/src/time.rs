@@ -1,15 +1,18 @@
-//! Points in time for `--since` and `--until`.
+//! Points in time as people give them: `--since`, `--until`, and the filters of those names.
 
 use jiff::{SignedDuration, Timestamp};
 
 /// A string is no point in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to parse value as time or duration: {0:?}")]
-pub(crate) struct TimeError(String);
+pub struct TimeError(String);
 
 /// Reads `42m`, `1h30m` (so long before `now`), seconds since 1970 with a fraction, or a date with or without a time, in
 /// UTC where it names no zone. Gives seconds since 1970 with nine digits behind the point, as the API takes them.
-pub(crate) fn point_in_time(text: &str, now: Timestamp) -> Result<String, TimeError> {
+///
+/// # Errors
+/// When it is none of these.
+pub fn point_in_time(text: &str, now: Timestamp) -> Result<String, TimeError> {
     if is_seconds(text) {
         return Ok(text.to_owned());
     }
@@ -18,6 +21,16 @@ pub(crate) fn point_in_time(text: &str, now: Timestamp) -> Result<String, TimeEr
     let nanos = point.as_nanosecond();
     let second = 1_000_000_000;
     Ok(format!("{}.{:09}", nanos.div_euclid(second), nanos.rem_euclid(second)))
+}
+
+/// The same as whole seconds since 1970.
+///
+/// # Errors
+/// As [`point_in_time`].
+pub fn seconds(text: &str, now: Timestamp) -> Result<i64, TimeError> {
+    let point = point_in_time(text, now)?;
+    let whole = point.split('.').next().and_then(|whole| whole.parse().ok());
+    whole.ok_or_else(|| TimeError(text.to_owned()))
 }
 
 fn is_seconds(text: &str) -> bool {
