@@ -3,6 +3,7 @@
 use crate::blocking::blocking;
 use crate::container::{Container, Registry};
 use crate::host::Host;
+use crate::image::Turns;
 use crate::paths::Paths;
 use crate::recover;
 use crate::runtime::Runtime;
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// The bridge of an engine that was told nothing else. Another name sets an engine apart from others on its host.
 pub(crate) const DEFAULT_BRIDGE: &str = "sampan0";
@@ -30,6 +32,8 @@ pub struct Options {
     pub bridge: String,
     /// The bridge's address with the subnet's prefix length; `None`: the first free of the default ones.
     pub bip: Option<String>,
+    /// What the owner says about registries.
+    pub registries: sampan_registry::Config,
     /// The program `sampan-runtime`.
     pub runtime: PathBuf,
 }
@@ -49,7 +53,18 @@ struct Inner {
     containers: Registry,
     /// Images of which containers are being made, and how many.
     wanted: Mutex<HashMap<Digest, usize>>,
+    transfers: Transfers,
 }
+
+/// What all pulls share.
+pub(crate) struct Transfers {
+    /// How many blobs may be fetched at once.
+    pub(crate) downloads: Arc<Semaphore>,
+    pub(crate) turns: Turns,
+}
+
+/// As with Docker.
+const DOWNLOADS: usize = 3;
 
 /// Where containers' records are: on disk, and in the exec-root for those that remove themselves.
 pub(crate) struct Records {
@@ -94,6 +109,7 @@ impl Engine {
             network: Arc::new(network),
             containers: Registry::default(),
             wanted: Mutex::default(),
+            transfers: Transfers { downloads: Arc::new(Semaphore::new(DOWNLOADS)), turns: Turns::default() },
             options,
         };
         Ok((Self(Arc::new(inner)), recover::Found { on_disk, in_memory }))
@@ -114,6 +130,10 @@ impl Engine {
 
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.0.store
+    }
+
+    pub(crate) fn transfers(&self) -> &Transfers {
+        &self.0.transfers
     }
 
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {

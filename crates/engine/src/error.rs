@@ -1,7 +1,7 @@
 //! What goes wrong in the engine, in the words that Docker's users know where Docker has some.
 
-use sampan_spec::ErrorKind;
 use sampan_spec::journal::Failure;
+use sampan_spec::{Digest, ErrorKind, Platform, Reference};
 use std::io;
 use std::path::PathBuf;
 
@@ -108,6 +108,59 @@ pub enum Error {
     /// The image is used by a container.
     #[error("conflict: {0}")]
     ImageInUse(String),
+    /// A registry has no such tag or digest.
+    #[error("manifest for {reference} not found: {problem}")]
+    NoSuchManifest {
+        /// What was asked for.
+        reference: String,
+        /// What the registry says.
+        problem: String,
+    },
+    /// A registry has no such repository.
+    #[error("repository {name} not found: {problem}")]
+    NoSuchRepository {
+        /// What was asked for.
+        name: String,
+        /// What the registry says.
+        problem: String,
+    },
+    /// A registry does not show a repository to just anybody, or does not have it.
+    #[error(
+        "pull access denied for {name}, repository does not exist or may require 'docker login': {problem}"
+    )]
+    PullDenied {
+        /// What was asked for.
+        name: String,
+        /// What the registry says.
+        problem: String,
+    },
+    /// An index has nothing for the platform.
+    #[error("no matching manifest for {0} in the manifest list entries")]
+    NoSuchPlatform(Platform),
+    /// An index lists an index that lists an index.
+    #[error("the index {digest} is too deep inside of others")]
+    DeepIndex {
+        /// The innermost.
+        digest: Digest,
+    },
+    /// It is something else than an image.
+    #[error("unsupported media type {media_type}")]
+    Artifact {
+        /// What it is.
+        media_type: String,
+    },
+    /// The image is for another system.
+    #[error("cannot download image with operating system \"{system}\" when requesting \"linux\"")]
+    OtherSystem {
+        /// What it is for.
+        system: String,
+    },
+    /// Nobody wants it any more.
+    #[error("context canceled")]
+    Cancelled,
+    /// A registry failed.
+    #[error(transparent)]
+    Registry(#[from] sampan_registry::Error),
     /// The process could not be started.
     #[error(
         "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: \
@@ -178,7 +231,12 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchContainer(_) | Self::NoSuchExec(_) => ErrorKind::NotFound,
+            Self::NoSuchContainer(_)
+            | Self::NoSuchExec(_)
+            | Self::NoSuchManifest { .. }
+            | Self::NoSuchRepository { .. }
+            | Self::PullDenied { .. }
+            | Self::NoSuchPlatform(_) => ErrorKind::NotFound,
             Self::AmbiguousContainer(_)
             | Self::BadName(_)
             | Self::SameName
@@ -187,6 +245,9 @@ impl Error {
             | Self::NoExecCommand
             | Self::Start(_)
             | Self::ExecStart(_)
+            | Self::Artifact { .. }
+            | Self::DeepIndex { .. }
+            | Self::OtherSystem { .. }
             | Self::InvalidParameter(_) => ErrorKind::InvalidParameter,
             Self::NameTaken { .. }
             | Self::ExecAlreadyRan(_)
@@ -206,10 +267,12 @@ impl Error {
             Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
             Self::NewName(e) => e.kind(),
             Self::Store(e) => e.kind(),
+            Self::Registry(e) => e.kind(),
             Self::Network(e) => e.kind(),
             Self::NotPaused(_)
             | Self::Ps(_)
             | Self::Endpoint(_)
+            | Self::Cancelled
             | Self::Journal(_)
             | Self::Log(_)
             | Self::File { .. }
@@ -222,6 +285,18 @@ impl Error {
     pub(crate) fn file(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { verb, path, source }
+    }
+
+    /// A registry refused, in the words that Docker has for it.
+    pub(crate) fn of_registry(asked: &Reference, error: sampan_registry::Error) -> Self {
+        let sampan_registry::Error::Refused { problems, .. } = &error else { return error.into() };
+        let (problem, name) = (problems.to_string(), asked.name.familiar());
+        match problems.code() {
+            Some("DENIED") => Self::PullDenied { name, problem },
+            Some("NAME_UNKNOWN") => Self::NoSuchRepository { name, problem },
+            Some("MANIFEST_UNKNOWN") => Self::NoSuchManifest { reference: asked.familiar(), problem },
+            _ => error.into(),
+        }
     }
 
     /// A start failed as the container's child reported.

@@ -61,7 +61,7 @@ pub async fn get(registry: &Registry, target: &Target) -> Result<Fetched, Error>
         match answer {
             Ok(document) => return Ok(Fetched { document, place: at }),
             Err((error, true)) if at < last => {
-                tracing::info!("{}: {}", place.endpoint.base, crate::dial::chain(&error));
+                tracing::debug!("{}: {}", place.endpoint.base, crate::dial::chain(&error));
             }
             Err((error, _)) => return Err(error),
         }

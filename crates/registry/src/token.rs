@@ -38,6 +38,17 @@ pub(crate) async fn fetch(registry: &Registry, place: &Place, challenge: &Challe
     let credentials = registry.credentials(place);
     let realm = challenge.parameter("realm").unwrap_or_default();
     check_realm(place, realm, credentials)?;
+    let form = form(registry, challenge, credentials);
+    let asked = Instant::now();
+    let arrived = match credentials {
+        Credentials::Identity(_) => post(place, realm, form).await?,
+        _ => get(place, realm, &form, authorization::basic(credentials)).await?,
+    };
+    read(arrived, asked).await
+}
+
+/// What is asked for, and by whom as far as it stands there.
+fn form(registry: &Registry, challenge: &Challenge, credentials: &Credentials) -> String {
     let scope = challenge.parameter("scope").map(str::to_owned);
     let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", registry.name.path()));
     let mut form = Serializer::new(String::new());
@@ -45,20 +56,17 @@ pub(crate) async fn fetch(registry: &Registry, place: &Place, challenge: &Challe
         form.append_pair("service", service);
     }
     form.append_pair("scope", &scope);
-    let asked = Instant::now();
-    let arrived = match credentials {
+    match credentials {
         Credentials::Identity(identity) => {
             form.append_pair("grant_type", "refresh_token");
             form.append_pair("client_id", "sampan").append_pair("refresh_token", identity);
-            post(place, realm, form.finish()).await?
         }
         Credentials::Basic { username, .. } => {
             form.append_pair("account", username);
-            get(place, realm, &form.finish(), authorization::basic(credentials)).await?
         }
-        _ => get(place, realm, &form.finish(), None).await?,
-    };
-    read(arrived, asked).await
+        Credentials::Anonymous | Credentials::Token(_) => {}
+    }
+    form.finish()
 }
 
 /// Credentials for a registry that proved who it is do not leave in plain text.

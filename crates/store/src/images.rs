@@ -131,6 +131,11 @@ pub fn resolve(store: &Store, typed: &str) -> Result<Image, Error> {
     index.image(&meant.id).ok_or_else(|| Error::NoSuchImage { typed: typed.to_owned() })
 }
 
+/// The id of the image that has exactly this name.
+pub fn by_name(store: &Store, name: &Reference) -> Option<Digest> {
+    store.index().names.get(name).cloned()
+}
+
 /// What a word means.
 pub(crate) struct Meant {
     pub(crate) id: Digest,
@@ -148,7 +153,7 @@ pub(crate) fn find(index: &Index, typed: &str) -> Result<Meant, Error> {
     }
     let parsed = typed.parse::<Reference>();
     if let Ok(name) = &parsed
-        && let Some(meant) = by_name(index, name)
+        && let Some(meant) = with_name(index, name)
     {
         return Ok(meant);
     }
@@ -160,7 +165,7 @@ pub(crate) fn find(index: &Index, typed: &str) -> Result<Meant, Error> {
 }
 
 /// A digest is that of a manifest, and goes before a tag, which is then only for people to read.
-fn by_name(index: &Index, name: &Reference) -> Option<Meant> {
+fn with_name(index: &Index, name: &Reference) -> Option<Meant> {
     let mut exact = name.clone();
     if exact.digest.is_some() {
         exact.tag = None;

@@ -14,6 +14,8 @@ pub struct Removed {
     /// `Deleted:` the image and then the chain ids of the layers that nothing else needs, topmost first. Empty if the
     /// image still has names.
     pub deleted: Vec<Digest>,
+    /// The space that it took, in bytes.
+    pub bytes: u64,
 }
 
 /// What may not be removed though no image needs it: what containers use.
@@ -44,8 +46,7 @@ pub fn remove(store: &Store, typed: &str, force: bool, in_use: &InUse) -> Result
     if !last {
         return Ok(removed);
     }
-    let (deleted, rubbish) = delete_locked(store, &id, in_use)?;
-    removed.deleted = deleted;
+    let rubbish = delete_locked(store, &id, in_use, &mut removed)?;
     drop(changes);
     drop(rubbish);
     Ok(removed)
@@ -77,10 +78,11 @@ pub fn delete(store: &Store, image: &Digest, in_use: &InUse) -> Result<Removed, 
     for name in &untagged {
         untag_locked(store, name)?;
     }
-    let (deleted, rubbish) = delete_locked(store, image, in_use)?;
+    let mut removed = Removed { untagged, ..Removed::default() };
+    let rubbish = delete_locked(store, image, in_use, &mut removed)?;
     drop(changes);
     drop(rubbish);
-    Ok(Removed { untagged, deleted })
+    Ok(removed)
 }
 
 /// The image that is meant, and the names that it loses. It goes if these are all that it has.
@@ -94,14 +96,19 @@ fn plan(store: &Store, typed: &str, force: bool) -> Result<(Digest, Vec<Referenc
         }
         return Err(Error::SeveralNames { id: meant.id });
     };
-    // With a repository's last tag its digests go too: they came with it.
-    let in_repository = |other: &&Reference| other.name == name.name && **other != name;
+    Ok((meant.id, going_with(&names, &name)))
+}
+
+/// The names that an image loses with one of them: with a repository's last tag its digests go too, since they came with
+/// it.
+pub fn going_with(names: &[Reference], name: &Reference) -> Vec<Reference> {
+    let in_repository = |other: &&Reference| other.name == name.name && *other != name;
     let has_other_tag = names.iter().filter(in_repository).any(|other| other.tag.is_some());
-    let mut untag = vec![name.clone()];
+    let mut going = vec![name.clone()];
     if name.tag.is_some() && !has_other_tag {
-        untag.extend(names.iter().filter(in_repository).cloned());
+        going.extend(names.iter().filter(in_repository).cloned());
     }
-    Ok((meant.id, untag))
+    going
 }
 
 /// Whether an image has at most one tag, and digests of that repository only.
@@ -128,7 +135,12 @@ fn untag_locked(store: &Store, name: &Reference) -> Result<(), Error> {
 }
 
 /// The record first: what a killed removal leaves behind nobody refers to.
-fn delete_locked(store: &Store, id: &Digest, in_use: &InUse) -> Result<(Vec<Digest>, Scratch), Error> {
+fn delete_locked(
+    store: &Store,
+    id: &Digest,
+    in_use: &InUse,
+    removed: &mut Removed,
+) -> Result<Scratch, Error> {
     store.image_records.remove(id.hex())?;
     let entry = store.index().images.remove(id);
     let mut candidates = Candidates::default();
@@ -137,7 +149,8 @@ fn delete_locked(store: &Store, id: &Digest, in_use: &InUse) -> Result<(Vec<Dige
         candidates.blobs = entry.blobs().cloned().collect();
     }
     let (collected, rubbish) = gc::sweep(store, &candidates, in_use)?;
-    let mut deleted = vec![id.clone()];
-    deleted.extend(collected.layers);
-    Ok((deleted, rubbish))
+    removed.deleted.push(id.clone());
+    removed.deleted.extend(collected.layers);
+    removed.bytes = collected.bytes;
+    Ok(rubbish)
 }

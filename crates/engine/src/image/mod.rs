@@ -1,12 +1,22 @@
 //! Images: the store's verbs, with what containers have to do with it.
 
+mod history;
+mod prune;
+mod pull;
 mod remove;
+mod turns;
 
+pub use history::history;
+pub use prune::{Pruned, prune};
+pub use pull::{Credentials, LayerState, Progress, Pulled, Request as PullRequest, Tell, pull};
 pub(crate) use remove::in_use;
 pub use remove::{Removal, Removed, remove};
+pub use sampan_image::Step;
+pub use sampan_registry::{Config as RegistryConfig, Insecure, Mirror};
 pub use sampan_store::images::{Image, ImageLayer, ImageRecord};
 pub use sampan_store::import::{Imported, Request as ImportRequest};
 pub use sampan_store::load::Loaded;
+pub(crate) use turns::Turns;
 
 use crate::blocking::blocking;
 use crate::engine::Engine;

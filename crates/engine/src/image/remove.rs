@@ -26,22 +26,23 @@ pub async fn remove(engine: &Engine, typed: &str, removal: Removal) -> Result<Re
     let all = container::list(engine).await;
     let users: Vec<&Snapshot> = all.iter().filter(|s| s.container.image == image.record.id).collect();
     let by_id = is_id(typed, &image.record.id);
-    let only_untag = !by_id && image.names.len() > 1;
+    let typed_name = image.names.iter().find(|name| typed.parse().as_ref() == Ok(*name)).cloned();
+    let going = typed_name.as_ref().map(|name| remove::going_with(&image.names, name));
+    let only_untag = !by_id && going.as_ref().is_some_and(|going| going.len() < image.names.len());
     if !only_untag {
         check_users(&image, typed, by_id, removal.force, &users)?;
     }
     let keep_content = !users.is_empty() || engine.is_wanted(&image.record.id);
     let (store, typed, in_use) = (engine.store().clone(), typed.to_owned(), in_use(engine, &all).await);
     blocking(move || {
-        let typed_name = image.names.iter().find(|name| typed.parse().as_ref() == Ok(*name));
-        let names: Vec<Reference> = match typed_name {
-            Some(name) if only_untag || keep_content => vec![name.clone()],
+        let names: Vec<Reference> = match going {
+            Some(going) if only_untag || keep_content => going,
             // Containers were made of it: it stays, without a name.
             None if keep_content => image.names.clone(),
             _ => return remove::remove(&store, &typed, removal.force, &in_use),
         };
         names.iter().try_for_each(|name| remove::untag(&store, name))?;
-        Ok(Removed { untagged: names, deleted: Vec::new() })
+        Ok(Removed { untagged: names, ..Removed::default() })
     })
     .await
 }
