@@ -179,6 +179,7 @@ fn engine_options(options: &DaemonOptions) -> Result<sampan_engine::Options, Dae
         exec_root: options.exec_root.clone(),
         bridge: options.bridge.clone(),
         bip: options.bip.clone(),
+        registries: options.registries.clone(),
         runtime: runtime_program()?,
     })
 }

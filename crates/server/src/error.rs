@@ -23,6 +23,9 @@ pub(crate) enum Error {
     /// The filters are no good.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// A filter's time is none.
+    #[error(transparent)]
+    Time(#[from] sampan_api::time::TimeError),
     /// A parameter is no number.
     #[error(transparent)]
     Number(#[from] NotANumber),
@@ -111,6 +114,7 @@ impl Error {
             Self::Thread(_) => ErrorKind::Unavailable,
             Self::Version(_)
             | Self::Filter(_)
+            | Self::Time(_)
             | Self::Number(_)
             | Self::Reference(_)
             | Self::Signal { .. }

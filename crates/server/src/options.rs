@@ -1,9 +1,12 @@
 //! What the daemon is told: the command line, and a file in the form of Docker's `daemon.json`.
 
 use clap::Parser;
+use sampan_engine::image::{Insecure, Mirror, RegistryConfig};
 use serde_json::{Map, Value};
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Read if it is there and no other file is named.
 const DEFAULT_FILE: &str = "/etc/sampan/daemon.json";
@@ -39,6 +42,12 @@ pub(crate) struct Arguments {
     /// The bridge's address with its prefix length, such as 10.0.5.1/24
     #[arg(long, value_name = "CIDR")]
     bip: Option<String>,
+    /// A registry that may do without a valid certificate, or without TLS: host:port, or a network such as 10.0.0.0/8
+    #[arg(long, value_name = "REGISTRY")]
+    insecure_registry: Vec<Insecure>,
+    /// A mirror of Docker's own registry, asked before it
+    #[arg(long, value_name = "URL")]
+    registry_mirror: Vec<Mirror>,
     /// How much to log: debug, info, warn, error or fatal [default: info]
     #[arg(short, long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -70,6 +79,8 @@ pub struct DaemonOptions {
     pub bridge: String,
     /// The bridge's address and prefix length.
     pub bip: Option<String>,
+    /// Registries that need not prove who they are, and mirrors.
+    pub registries: RegistryConfig,
     /// How much to log.
     pub level: Level,
     /// Only remove what a daemon with these options has made on the host.
@@ -138,6 +149,14 @@ pub enum ConfigError {
         /// What it must be.
         expected: &'static str,
     },
+    /// A value in the file cannot be meant.
+    #[error("unable to configure the daemon with file {path}: {reason}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// No such level.
     #[error("unable to parse logging level: {0}")]
     Level(String),
@@ -178,6 +197,10 @@ impl DaemonOptions {
             bridge: text(flags.bridge, "bridge")?.unwrap_or_else(|| "sampan0".into()),
             bip: text(flags.bip, "bip")?,
             clean_up: flags.clean_up,
+            registries: RegistryConfig {
+                insecure: or_else(flags.insecure_registry, || file.parsed("insecure-registries"))?,
+                mirrors: or_else(flags.registry_mirror, || file.parsed("registry-mirrors"))?,
+            },
             level: if debug { Level::Debug } else { Level::parse(level.as_deref())? },
         })
     }
@@ -193,6 +216,14 @@ impl Level {
             other => Err(ConfigError::Level(other.to_owned())),
         }
     }
+}
+
+/// What the command line says, or else the file.
+fn or_else<T>(
+    flags: Vec<T>,
+    file: impl FnOnce() -> Result<Vec<T>, ConfigError>,
+) -> Result<Vec<T>, ConfigError> {
+    if flags.is_empty() { file() } else { Ok(flags) }
 }
 
 /// The file's values, and how to read them.
@@ -229,14 +260,30 @@ impl File<'_> {
         }
     }
 
+    fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<Vec<T>, ConfigError> {
+        let wrong = |e: T::Err| ConfigError::Value { path: self.path.to_owned(), reason: e.to_string() };
+        self.list(name)?.iter().map(|text| text.parse().map_err(wrong)).collect()
+    }
+
     fn wrong(&self, name: &'static str, expected: &'static str) -> ConfigError {
         ConfigError::Type { path: self.path.to_owned(), name, expected }
     }
 }
 
 fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> {
-    const KNOWN: [&str; 9] =
-        ["data-root", "exec-root", "hosts", "group", "pidfile", "bridge", "bip", "log-level", "debug"];
+    const KNOWN: [&str; 11] = [
+        "data-root",
+        "exec-root",
+        "hosts",
+        "group",
+        "pidfile",
+        "bridge",
+        "bip",
+        "log-level",
+        "debug",
+        "insecure-registries",
+        "registry-mirrors",
+    ];
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Map::new()),
         other => other.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
@@ -257,7 +304,12 @@ fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> 
 fn refuse_twice(flags: &Arguments, file: &Map<String, Value>, path: &Path) -> Result<(), ConfigError> {
     let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let hosts = (!flags.host.is_empty()).then(|| format!("[{}]", flags.host.join(" ")));
+    let shown_all = |all: Vec<String>| (!all.is_empty()).then(|| format!("[{}]", all.join(" ")));
+    let insecure = flags.insecure_registry.iter().map(ToString::to_string).collect();
+    let mirrors = flags.registry_mirror.iter().map(ToString::to_string).collect();
     let given = [
+        ("insecure-registries", shown_all(insecure)),
+        ("registry-mirrors", shown_all(mirrors)),
         ("data-root", shown(&flags.data_root)),
         ("exec-root", shown(&flags.exec_root)),
         ("hosts", hosts),

@@ -65,6 +65,8 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ImageCreate => image::create(call).await,
         Operation::ImageLoad => Ok(image::load(call)),
         Operation::ImageInspect => image::inspect(&call).await,
+        Operation::ImageHistory => image::history(&call).await,
+        Operation::ImagePrune => image::prune(&call).await,
         Operation::ImageTag => image::tag(&call).await,
         Operation::ImageRemove => image::remove(&call).await,
     }

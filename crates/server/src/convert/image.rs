@@ -4,15 +4,17 @@ use super::inspect::DRIVER;
 use crate::error::Error;
 use sampan_api::Filters;
 use sampan_api::body::{
-    Empty, GraphDriver, ImageConfig, ImageDeleted, ImageInspect, ImageMetadata, ImageRootFs, ImageSummary,
-    NO_TIME, Set,
+    Empty, GraphDriver, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
+    ImageRootFs, ImageSummary, NO_TIME, Set,
 };
-use sampan_engine::image::{Image, Removed};
+use sampan_engine::image::{Image, Pruned, Removed, Step};
 use sampan_spec::Reference;
 use std::collections::BTreeMap;
 
 /// The filters that there are.
-pub(crate) const FILTERS: [&str; 5] = ["before", "dangling", "label", "reference", "since"];
+pub(crate) const FILTERS: [&str; 6] = ["before", "dangling", "label", "reference", "since", "until"];
+/// Those of `image prune`.
+pub(crate) const PRUNE_FILTERS: [&str; 4] = ["dangling", "label", "label!", "until"];
 
 /// Chooses from all images.
 ///
@@ -22,6 +24,7 @@ pub(crate) fn choose<'i>(all: &'i [Image], filters: &Filters) -> Result<Vec<&'i 
     let dangling = filters.truth("dangling")?;
     let before = created_of(all, filters, "before")?;
     let since = created_of(all, filters, "since")?;
+    let until = until(filters)?;
     let patterns = filters.get("reference");
     let fits = |image: &&Image| {
         dangling.is_none_or(|dangling| dangling == image.names.is_empty())
@@ -29,8 +32,34 @@ pub(crate) fn choose<'i>(all: &'i [Image], filters: &Filters) -> Result<Vec<&'i 
             && filters.labels_fit("label", &image.config.run().labels)
             && before.is_none_or(|time| seconds(image) < time)
             && since.is_none_or(|time| seconds(image) > time)
+            && until.is_none_or(|time| seconds(image) <= time)
     };
     Ok(all.iter().filter(fits).collect())
+}
+
+/// Which images `image prune` may take; untagged ones if nothing is said.
+///
+/// # Errors
+/// When a filter's value makes no sense.
+pub(crate) fn prunable(filters: &Filters) -> Result<impl Fn(&Image) -> bool + use<>, Error> {
+    let dangling = filters.truth("dangling")?.unwrap_or(true);
+    let until = until(filters)?;
+    let filters = filters.clone();
+    Ok(move |image: &Image| {
+        let labels = &image.config.run().labels;
+        (!dangling || !image.names.iter().any(|name| name.tag.is_some()))
+            && until.is_none_or(|time| seconds(image) <= time)
+            && filters.labels_fit("label", labels)
+            && (filters.get("label!").is_empty() || !filters.labels_fit("label!", labels))
+    })
+}
+
+fn until(filters: &Filters) -> Result<Option<i64>, Error> {
+    match filters.get("until") {
+        [] => Ok(None),
+        [text] => Ok(Some(sampan_api::time::seconds(text, jiff::Timestamp::now())?)),
+        _ => Err(Error::Invalid("more than one until filter specified".into())),
+    }
 }
 
 /// When an image says that it was made.
@@ -164,6 +193,25 @@ fn config(image: &Image) -> ImageConfig {
         volumes: set(run.volumes.keys().collect()),
         working_dir: run.working_dir.clone(),
     }
+}
+
+/// The body of `GET /images/{name}/history`.
+pub(crate) fn history(image: &Image, steps: &[Step]) -> Vec<ImageHistory> {
+    let line = |step: &Step| ImageHistory {
+        id: step.image.as_ref().map_or_else(|| "<missing>".to_owned(), ToString::to_string),
+        created: step.entry.created.map_or(0, |time| time.as_second()),
+        created_by: step.entry.created_by.clone(),
+        tags: step.image.as_ref().map(|_| tags(image.names.iter())).filter(|tags| !tags.is_empty()),
+        size: i64::try_from(step.size).unwrap_or(i64::MAX),
+        comment: step.entry.comment.clone(),
+    };
+    steps.iter().map(line).collect()
+}
+
+/// The body of `POST /images/prune`.
+pub(crate) fn pruned(pruned: &Pruned) -> ImagePrune {
+    let all: Vec<ImageDeleted> = pruned.removed.iter().flat_map(removed).collect();
+    ImagePrune { images_deleted: (!all.is_empty()).then_some(all), space_reclaimed: pruned.bytes }
 }
 
 /// The body of `DELETE /images/{name}`.

@@ -7,6 +7,7 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod network;
+pub(crate) mod pull;
 pub(crate) mod unsupported;
 
 #[cfg(test)]

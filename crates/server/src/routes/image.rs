@@ -36,6 +36,20 @@ pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
     Ok(json(StatusCode::OK, &convert::inspect(&image::find(call.engine(), &call.name).await?)))
 }
 
+/// `GET /images/{name}/history`.
+pub(crate) async fn history(call: &Call) -> Result<Outcome, Error> {
+    let (image, steps) = image::history(call.engine(), &call.name).await?;
+    Ok(json(StatusCode::OK, &convert::history(&image, &steps)))
+}
+
+/// `POST /images/prune`.
+pub(crate) async fn prune(call: &Call) -> Result<Outcome, Error> {
+    let filters = call.filters(&convert::PRUNE_FILTERS)?;
+    let fits = convert::prunable(&filters)?;
+    let pruned = image::prune(call.engine(), fits).await?;
+    Ok(json(StatusCode::OK, &convert::pruned(&pruned)))
+}
+
 /// `POST /images/{name}/tag`.
 pub(crate) async fn tag(call: &Call) -> Result<Outcome, Error> {
     let name =
@@ -62,12 +76,13 @@ pub(crate) fn load(call: Call) -> Outcome {
     })
 }
 
-/// `POST /images/create`: from a tar (`fromSrc=-`). Registries are for later.
+/// `POST /images/create`: from a registry (`fromImage`), or from a tar (`fromSrc=-`).
 pub(crate) async fn create(call: Call) -> Result<Outcome, Error> {
-    match call.query.text("fromSrc") {
-        "" => Err(Error::Unsupported { field: "pulling images".into(), advice: "; use `load` or `import`" }),
-        "-" => import(call),
-        _ => Err(Error::unsupported("the parameter fromSrc with an address")),
+    match (call.query.text("fromImage"), call.query.text("fromSrc")) {
+        ("", "-") => import(call),
+        ("", "") => Err(Error::Reference(sampan_spec::ParseReferenceError::Format)),
+        ("", _) => Err(Error::unsupported("the parameter fromSrc with an address")),
+        _ => super::pull::pull(&call).await,
     }
 }
 

@@ -4,5 +4,6 @@ pub(crate) mod container;
 pub(crate) mod exec;
 pub(crate) mod image;
 mod logs;
+mod pull;
 mod stream;
 pub(crate) mod system;
