@@ -12,6 +12,8 @@ if ! command -v sampan >/dev/null; then
   for applet in sh echo true sleep; do ln -s busybox /tmp/root/bin/$applet; done
   tar -C /tmp/root -c . | sampan import - bb >/dev/null || fail import
   sync
+else
+  sampan inspect answered >/dev/null || fail "a container whose making was answered before the cut is gone"
 fi
 sampan images | grep -q '^bb ' || fail "the image is gone"
 sampan ps -a || fail ps
@@ -23,6 +25,7 @@ done
 [ "$(sampan run --rm bb echo well)" = well ] || fail "run"
 [ -z "$(ls /var/lib/sampan/containers)" ] || fail "containers that nobody knows: $(ls /var/lib/sampan/containers)"
 journalctl -b -u sampan.service --no-pager | grep 'set aside' && fail "a record was damaged"
+sampan create --name answered bb true >/dev/null || fail create
 printf '\035'
 while :; do
   sampan run -d --name a bb sh -c 'while :; do echo line; sleep 0.1; done' >/dev/null
