@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{container, exec, image, system};
+use crate::routes::{container, exec, image, stats, system};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -51,6 +51,9 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ContainerUnpause => container::unpause(&call).await,
         Operation::ContainerRestart => container::restart(&call).await,
         Operation::ContainerRename => container::rename(&call).await,
+        Operation::ContainerStats => stats::stats(&call).await,
+        Operation::ContainerChanges => container::changes(&call).await,
+        Operation::ContainerPrune => container::prune(&call).await,
         Operation::ContainerTop => container::top(&call).await,
         Operation::ContainerRemove => container::remove(&call).await,
         Operation::ContainerWait => container::wait(&call).await,

@@ -24,4 +24,4 @@ pub use oci_spec::runtime as oci;
 pub use platform::{ParsePlatformError, Platform};
 pub use reference::{ImageName, ParseReferenceError, Reference, Tag};
 pub use signal::{ParseSignalError, Signal};
-pub use size::{ParseSizeError, format_size, long_size, parse_size};
+pub use size::{ParseSizeError, format_binary_size, format_size, long_size, parse_size};

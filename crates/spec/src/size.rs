@@ -29,23 +29,29 @@ pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
 
 /// Writes a size as `docker images` does: decimal units, three significant digits.
 pub fn format_size(bytes: u64) -> String {
-    decimal(bytes, 3)
+    format(bytes, 1000.0, DECIMAL, 3)
 }
 
 /// Writes a size as bars of progress do: decimal units, four significant digits.
 pub fn long_size(bytes: u64) -> String {
-    decimal(bytes, 4)
+    format(bytes, 1000.0, DECIMAL, 4)
 }
 
-fn decimal(bytes: u64, digits: usize) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+/// Writes a size as `docker info` writes memory: binary units, four significant digits.
+pub fn format_binary_size(bytes: u64) -> String {
+    format(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4)
+}
+
+const DECIMAL: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+fn format(bytes: u64, base: f64, units: [&str; 6], digits: usize) -> String {
     let mut value = bytes as f64;
     let mut unit = 0;
-    while value >= 1000.0 && unit < UNITS.len() - 1 {
-        value /= 1000.0;
+    while value >= base && unit < units.len() - 1 {
+        value /= base;
         unit += 1;
     }
-    format!("{}{}", significant(value, digits), UNITS[unit])
+    format!("{}{}", significant(value, digits), units[unit])
 }
 
 /// `value` with this many significant digits and no trailing zeros, like C's `%.3g` for values below 1000.
@@ -91,6 +97,14 @@ mod tests {
             (123_456_789, "123MB"),
         ] {
             assert_eq!(format_size(bytes), want);
+        }
+    }
+
+    #[test]
+    fn binary_sizes() {
+        for (bytes, want) in [(0, "0B"), (1024, "1KiB"), (25_280_000_000, "23.54GiB"), (1536 << 20, "1.5GiB")]
+        {
+            assert_eq!(format_binary_size(bytes), want);
         }
     }
 }

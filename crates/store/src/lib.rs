@@ -6,13 +6,14 @@
 //!
 //! - images: [`intake`] (from registries), [`load::load`], [`import::import`], [`builtin::ensure`]; [`images::list`], [`images::resolve`],
 //!   [`images::get`]; [`names::tag`], [`remove::untag`], [`remove::delete`], [`remove::remove`]; [`gc::collect`]
-//! - containers: [`rw::create`], [`snapshots::rootfs`], [`rw::remove`], [`rw::size`], [`lookup::read_file`]
+//! - containers: [`rw::create`], [`snapshots::rootfs`], [`rw::remove`], [`rw::size`], [`lookup::read_file`], [`diff::changes`]
 //! - any object: [`records::Directory`]
 
 mod atomic;
 pub mod blobs;
 pub mod builtin;
 mod commit;
+pub mod diff;
 mod error;
 mod extract;
 pub mod gc;

@@ -9,10 +9,12 @@ mod files;
 mod layout;
 mod limits;
 mod processes;
+mod usage;
 
 pub use devices::{Access, DeviceKind, DeviceRule};
 pub use layout::{Hierarchy, Layout};
 pub use limits::{Limits, Throttle, ThrottleKind};
+pub use usage::{CpuUsage, IoEntry, IoUsage, MemoryUsage, PidsUsage, Usage};
 
 use files::{read, write};
 use rustix::fs::{Mode, OFlags};

@@ -7,6 +7,7 @@ mod host;
 mod image;
 mod lives;
 mod network;
+mod stats;
 mod system;
 
 pub use container::{
@@ -20,8 +21,11 @@ pub use image::{
     ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
     ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,
 };
-pub use lives::Processes;
+pub use lives::{Change, ContainersPruned, Processes};
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
+pub use stats::{
+    BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats, Throttling,
+};
 pub use system::{Commit, Component, Info, Platform, Plugins, Swarm, Version};
 
 use serde::de::IgnoredAny;

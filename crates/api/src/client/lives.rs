@@ -1,8 +1,9 @@
 //! The endpoints that change or look at a container during its life, as functions.
 
-use super::{Body, Client};
+use super::{Body, Client, JsonLines};
+use crate::Filters;
 use crate::Result;
-use crate::body::Processes;
+use crate::body::{Change, ContainersPruned, Processes, Stats};
 use crate::query::{Query, escape};
 use http::Method;
 
@@ -40,6 +41,28 @@ impl Client {
         let query = Query::default().with_some("ps_args", (!options.is_empty()).then_some(options));
         let path = format!("/containers/{}/top{}", escape(name), query.to_suffix());
         self.json(Method::GET, &path, Body::Empty).await
+    }
+
+    /// `GET /containers/{name}/stats`: one sample with the one before it.
+    pub async fn container_stats(&self, name: &str) -> Result<Stats> {
+        self.json(Method::GET, &format!("/containers/{}/stats?stream=0", escape(name)), Body::Empty).await
+    }
+
+    /// `GET /containers/{name}/stats`: a sample each second.
+    pub async fn container_stats_stream(&self, name: &str) -> Result<JsonLines<Stats>> {
+        self.lines(Method::GET, &format!("/containers/{}/stats?stream=1", escape(name)), Body::Empty).await
+    }
+
+    /// `GET /containers/{name}/changes`.
+    pub async fn container_changes(&self, name: &str) -> Result<Vec<Change>> {
+        let path = format!("/containers/{}/changes", escape(name));
+        Ok(self.json::<Option<_>>(Method::GET, &path, Body::Empty).await?.unwrap_or_default())
+    }
+
+    /// `POST /containers/prune`.
+    pub async fn containers_prune(&self, filters: &Filters) -> Result<ContainersPruned> {
+        let query = Query::default().with_some("filters", (!filters.is_empty()).then(|| filters.to_json()));
+        self.json(Method::POST, &format!("/containers/prune{}", query.to_suffix()), Body::Empty).await
     }
 
     /// `POST /containers/{name}/{verb}`, of which only the success counts.

@@ -8,6 +8,7 @@ use crate::format::template::Format;
 use crate::print;
 use crate::verb::Verb;
 use sampan_api::body;
+use sampan_spec::format_binary_size;
 use std::fmt::Write as _;
 
 /// Its arguments.
@@ -107,7 +108,7 @@ fn host(info: &body::Info) -> Lines {
         ("OSType", info.os_type.clone()),
         ("Architecture", info.architecture.clone()),
         ("CPUs", info.ncpu.to_string()),
-        ("Total Memory", binary_size(info.mem_total)),
+        ("Total Memory", format_binary_size(info.mem_total)),
         ("Name", info.name.clone()),
         ("ID", info.id.clone()),
         ("Docker Root Dir", info.docker_root_dir.clone()),
@@ -127,32 +128,9 @@ fn security(option: &str) -> Lines {
     pairs.filter(|(name, _)| !name.is_empty()).map(line).collect()
 }
 
-/// A size in binary units with up to four digits: `23.54GiB`.
-fn binary_size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit < UNITS.len() - 1 {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let whole = if value < 1.0 { 1 } else { value.log10() as usize + 1 };
-    let text = format!("{value:.*}", 4usize.saturating_sub(whole));
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{}", UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn binary_sizes() {
-        for (bytes, want) in [(0, "0B"), (1024, "1KiB"), (25_280_000_000, "23.54GiB"), (1536 << 20, "1.5GiB")]
-        {
-            assert_eq!(binary_size(bytes), want);
-        }
-    }
 
     #[test]
     fn the_servers_part() {

@@ -1,7 +1,9 @@
 //! The verbs, a file each, and under which names they are reached.
 
 mod attach;
+mod container_prune;
 mod create;
+mod diff;
 mod exec;
 mod images;
 mod import;
@@ -19,6 +21,7 @@ mod rm;
 mod rmi;
 mod run;
 mod start;
+mod stats;
 mod stop;
 mod system;
 mod tag;
@@ -33,6 +36,7 @@ use crate::verb::{Entry, Group, entry, named};
 pub(crate) static VERBS: &[Entry] = &[
     entry::<attach::Attach>(),
     entry::<create::Create>(),
+    entry::<diff::Diff>(),
     entry::<exec::Exec>(),
     entry::<images::Images>(),
     entry::<import::Import>(),
@@ -50,6 +54,7 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<rmi::Rmi>(),
     entry::<run::Run>(),
     entry::<start::Start>(),
+    entry::<stats::Stats>(),
     entry::<stop::Stop>(),
     entry::<tag::Tag>(),
     entry::<top::Top>(),
@@ -66,6 +71,7 @@ pub(crate) static GROUPS: &[Group] = &[
         verbs: &[
             entry::<attach::Attach>(),
             entry::<create::Create>(),
+            entry::<diff::Diff>(),
             entry::<exec::Exec>(),
             entry::<inspect::ContainerInspect>(),
             entry::<kill::Kill>(),
@@ -73,11 +79,13 @@ pub(crate) static GROUPS: &[Group] = &[
             named::<ps::Ps>("ls", &["list", "ps"]),
             entry::<pause::Pause>(),
             entry::<port::Port>(),
+            entry::<container_prune::ContainerPrune>(),
             entry::<rename::Rename>(),
             entry::<restart::Restart>(),
             named::<rm::Rm>("rm", &["remove"]),
             entry::<run::Run>(),
             entry::<start::Start>(),
+            entry::<stats::Stats>(),
             entry::<stop::Stop>(),
             entry::<top::Top>(),
             entry::<unpause::Unpause>(),

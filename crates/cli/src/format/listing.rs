@@ -19,6 +19,12 @@ pub(crate) struct Listing {
 impl Listing {
     /// Prints the rows by `format`: empty or `table` is `default`, a template with tabs; `table TEMPLATE` has headings, too.
     pub(crate) fn print(&self, format: &str, default: &str) -> Result<(), Error> {
+        print::text(&self.text(format, default)?);
+        Ok(())
+    }
+
+    /// What [`Listing::print`] prints.
+    pub(crate) fn text(&self, format: &str, default: &str) -> Result<String, Error> {
         let format = format.trim();
         let template = match format.strip_prefix("table") {
             None if format.is_empty() => default,
@@ -35,19 +41,20 @@ impl Listing {
         }
         let mut table = Vec::new();
         table::write(&mut table, &text)?;
-        print::text(&String::from_utf8_lossy(&table));
-        Ok(())
+        Ok(String::from_utf8_lossy(&table).into_owned())
     }
 
-    fn lines(&self, format: &str) -> Result<(), Error> {
+    fn lines(&self, format: &str) -> Result<String, Error> {
         let template = Format::new(format)?;
+        let mut lines = String::new();
         for row in &self.rows {
             let text = template.apply(&self.document(row))?;
             // Go's JSON can stand in a web page.
             let escaped = || text.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
-            print::line(&if format == "json" { escaped() } else { text });
+            lines += &if format == "json" { escaped() } else { text };
+            lines.push('\n');
         }
-        Ok(())
+        Ok(lines)
     }
 
     fn document(&self, row: &[String]) -> Json {

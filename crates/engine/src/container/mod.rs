@@ -5,6 +5,7 @@ mod bundle;
 mod capability;
 mod config;
 mod create;
+mod diff;
 mod driver;
 mod exec;
 mod inspect;
@@ -14,6 +15,7 @@ mod name;
 mod oci;
 mod pause;
 mod phase;
+mod prune;
 mod record;
 mod registry;
 mod remove;
@@ -22,6 +24,7 @@ mod resize;
 mod restart;
 mod seccomp;
 mod start;
+mod stats;
 mod stop;
 mod top;
 mod user;
@@ -33,6 +36,7 @@ pub use config::{
     Attach, Bind, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
 };
 pub use create::{Created, create};
+pub use diff::{Change, ChangeKind, Sizes, diff, sizes};
 pub use exec::{
     ExecRequest, ExecSnapshot, ExecStart, ExecStarted, exec_create, exec_inspect, exec_resize, exec_start,
 };
@@ -42,11 +46,15 @@ pub use logs::{LogFile, Logs, logs};
 pub use oci::{MASKED_PATHS, READ_ONLY_PATHS};
 pub use pause::{pause, unpause};
 pub use phase::{Phase, State};
+pub use prune::{Pruned, prune};
 pub use remove::{Removal, remove};
 pub use rename::rename;
 pub use resize::resize;
 pub use restart::restart;
 pub use start::start;
+pub use stats::{
+    Counters, CpuUsage, IoEntry, IoUsage, LinkCounters, MemoryUsage, PidsUsage, Sample, Stats, Usage, stats,
+};
 pub use stop::stop;
 pub use top::{Processes, top};
 pub use wait::{Waiting, wait};

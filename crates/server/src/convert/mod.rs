@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod network;
 pub(crate) mod pull;
+pub(crate) mod stats;
 pub(crate) mod unsupported;
 
 #[cfg(test)]

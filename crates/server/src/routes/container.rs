@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::handover::Refusal;
 use crate::request::Call;
 use http::StatusCode;
-use sampan_api::body::{ContainerCreated, Processes, WaitAnswer, WaitError};
-use sampan_engine::container::{self, AttachRequest, Removal, Waiting};
+use sampan_api::body::{Change, ContainerCreated, ContainersPruned, Processes, WaitAnswer, WaitError};
+use sampan_engine::container::{self, AttachRequest, ChangeKind, Removal, Sizes, Waiting};
 use sampan_spec::monitor::WaitCondition;
 use sampan_spec::stream::Stream;
 use sampan_spec::{Signal, Timestamp};
@@ -33,7 +33,6 @@ pub(crate) async fn create(mut call: Call) -> Result<Outcome, Error> {
 
 /// `GET /containers/json`.
 pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
-    refuse_size(call)?;
     let filters = call.filters(&FILTERS)?;
     let limit = call.query.number::<i64>("limit")?.and_then(|limit| usize::try_from(limit).ok());
     let mut ancestors = HashSet::new();
@@ -47,19 +46,62 @@ pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     let limit = limit.filter(|limit| *limit > 0);
     let wanted = Wanted { all: call.query.flag("all"), limit, filters, ancestors };
     let now = Timestamp::now();
-    let lines: Vec<_> = choose(&all, &wanted)?.into_iter().map(|snapshot| summary(snapshot, now)).collect();
+    let chosen = choose(&all, &wanted)?;
+    let mut lines: Vec<_> = chosen.iter().map(|snapshot| summary(snapshot, now)).collect();
+    if call.query.flag("size") {
+        for (line, snapshot) in lines.iter_mut().zip(chosen) {
+            let Sizes { own, all } = container::sizes(call.engine(), snapshot).await?;
+            line.size_rw = Some(own as i64).filter(|size| *size > 0);
+            line.size_root_fs = Some(all as i64);
+        }
+    }
     Ok(json(StatusCode::OK, &lines))
 }
 
 /// `GET /containers/{name}/json`.
 pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
-    refuse_size(call)?;
     let snapshot = container::inspect(call.engine(), &call.name).await?;
-    Ok(json(StatusCode::OK, &convert_inspect::container(&snapshot)))
+    let mut body = convert_inspect::container(&snapshot);
+    if call.query.flag("size") {
+        let Sizes { own, all } = container::sizes(call.engine(), &snapshot).await?;
+        (body.size_rw, body.size_root_fs) = (Some(own as i64), Some(all as i64));
+    }
+    Ok(json(StatusCode::OK, &body))
 }
 
-fn refuse_size(call: &Call) -> Result<(), Error> {
-    if call.query.flag("size") { Err(Error::unsupported("the parameter size")) } else { Ok(()) }
+/// `GET /containers/{name}/changes`.
+pub(crate) async fn changes(call: &Call) -> Result<Outcome, Error> {
+    let kind = |kind| match kind {
+        ChangeKind::Modified => 0,
+        ChangeKind::Added => 1,
+        ChangeKind::Deleted => 2,
+    };
+    let changes = container::diff(call.engine(), &call.name).await?;
+    let shown = |change: &container::Change| Change {
+        path: change.path.to_string_lossy().into_owned(),
+        kind: kind(change.kind),
+    };
+    let shown: Vec<Change> = changes.iter().map(shown).collect();
+    Ok(json(StatusCode::OK, &(!shown.is_empty()).then_some(shown)))
+}
+
+/// `POST /containers/prune`.
+pub(crate) async fn prune(call: &Call) -> Result<Outcome, Error> {
+    let filters = call.filters(&["until", "label", "label!"])?;
+    let now = Timestamp::now();
+    let moments = filters.get("until").iter().map(|text| sampan_api::time::seconds(text, now));
+    let until = moments.collect::<Result<Vec<_>, _>>()?.into_iter().min();
+    let fits = |snapshot: &container::Snapshot| {
+        let record = &snapshot.container;
+        let unwanted =
+            !filters.get("label!").is_empty() && filters.labels_fit("label!", &record.config.labels);
+        until.is_none_or(|time| record.created.as_second() <= time)
+            && filters.labels_fit("label", &record.config.labels)
+            && !unwanted
+    };
+    let container::Pruned { ids, bytes } = container::prune(call.engine(), fits).await;
+    let containers_deleted = (!ids.is_empty()).then_some(ids);
+    Ok(json(StatusCode::OK, &ContainersPruned { containers_deleted, space_reclaimed: bytes }))
 }
 
 /// `POST /containers/{name}/start`.

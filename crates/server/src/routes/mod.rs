@@ -5,5 +5,6 @@ pub(crate) mod exec;
 pub(crate) mod image;
 mod logs;
 mod pull;
+pub(crate) mod stats;
 mod stream;
 pub(crate) mod system;
