@@ -16,8 +16,16 @@ pub enum FilterError {
     /// There is no filter of this name here.
     #[error("invalid filter '{0}'")]
     Unknown(String),
-    /// The value makes no sense.
+    /// The value is neither true nor false.
     #[error("invalid filter '{name}=[{value}]'")]
+    Truth {
+        /// The filter.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// The value makes no sense.
+    #[error("invalid filter '{name}={value}'")]
     Value {
         /// The filter.
         name: String,
@@ -96,7 +104,7 @@ impl Filters {
     /// # Errors
     /// When a value is neither of `1`, `true`, `0`, `false`.
     pub fn truth(&self, name: &str) -> Result<Option<bool>, FilterError> {
-        let bad = |value: &str| FilterError::Value { name: name.to_owned(), value: value.to_owned() };
+        let bad = |value: &str| FilterError::Truth { name: name.to_owned(), value: value.to_owned() };
         match self.get(name) {
             [] => Ok(None),
             [value] if matches!(value.as_str(), "1" | "true") => Ok(Some(true)),

@@ -52,7 +52,7 @@ pub(crate) fn root(globals: &Command, verbs: &[Entry], groups: &[Group], columns
 }
 
 /// What is asked for most, in this order.
-const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
+const COMMON: [&str; 7] = ["run", "exec", "ps", "pull", "images", "version", "info"];
 
 fn list<'a>(verbs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     verbs.map(|(name, about)| format!("  {name:<11} {about}\n")).collect()

@@ -4,8 +4,10 @@
 //! Names, flags, texts and exit codes are those of Docker's command line 28, so that habits and scripts hold.
 
 mod commands;
+mod confirm;
 mod container_flags;
 mod context;
+mod credentials;
 mod each;
 mod error;
 mod flags;

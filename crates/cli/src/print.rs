@@ -13,6 +13,11 @@ pub(crate) fn text(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Text on standard error, as it is.
+pub(crate) fn error_text(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// A line on standard error.
 pub(crate) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -52,6 +52,21 @@ pub(crate) fn width() -> usize {
     if columns == 0 { WIDTH_WITHOUT_TERMINAL } else { columns.into() }
 }
 
+/// The columns of standard output, if it is a terminal.
+pub(crate) fn output_columns() -> Option<usize> {
+    columns_of(rustix::stdio::stdout())
+}
+
+/// The columns of standard error, if it is a terminal.
+pub(crate) fn error_columns() -> Option<usize> {
+    columns_of(rustix::stdio::stderr())
+}
+
+fn columns_of(terminal: BorrowedFd<'_>) -> Option<usize> {
+    let columns = isatty(terminal).then(|| size_of(terminal).map_or(0, |(_, columns)| columns))?;
+    Some(if columns == 0 { WIDTH_WITHOUT_TERMINAL } else { columns.into() })
+}
+
 /// Whether standard input is a terminal.
 pub(crate) fn input_is_terminal() -> bool {
     isatty(rustix::stdio::stdin().as_fd())

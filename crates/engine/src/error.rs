@@ -137,6 +137,18 @@ pub enum Error {
     /// An index has nothing for the platform.
     #[error("no matching manifest for {0} in the manifest list entries")]
     NoSuchPlatform(Platform),
+    /// An image is here, and for another platform.
+    #[error(
+        "image with reference {reference} was found but its platform ({found}) does not match the specified platform ({asked})"
+    )]
+    OtherPlatform {
+        /// The image, as the user named it.
+        reference: String,
+        /// What it is for.
+        found: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// An index lists an index that lists an index.
     #[error("the index {digest} is too deep inside of others")]
     DeepIndex {
@@ -236,6 +248,7 @@ impl Error {
             | Self::NoSuchManifest { .. }
             | Self::NoSuchRepository { .. }
             | Self::PullDenied { .. }
+            | Self::OtherPlatform { .. }
             | Self::NoSuchPlatform(_) => ErrorKind::NotFound,
             Self::AmbiguousContainer(_)
             | Self::BadName(_)

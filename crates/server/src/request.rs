@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use sampan_api::query::Query;
 use sampan_api::{ApiVersion, Filters, json};
 use sampan_engine::Engine;
+use sampan_spec::{ParsePlatformError, Platform};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io;
@@ -43,6 +44,14 @@ impl Call {
         let filters = Filters::parse(self.query.text("filters"))?;
         filters.only(names)?;
         Ok(filters)
+    }
+
+    /// The `platform` parameter: `linux/arm64`.
+    pub(crate) fn platform(&self) -> Result<Option<Platform>, Error> {
+        match self.query.text("platform") {
+            "" => Ok(None),
+            text => Ok(Some(text.parse().map_err(|e: ParsePlatformError| Error::Invalid(e.to_string()))?)),
+        }
     }
 
     /// Whether the client wants its connection to become a stream by upgrade (`Upgrade: tcp`).

@@ -40,13 +40,15 @@ impl Client {
         self.json(GET, "/info", Body::Empty).await
     }
 
-    /// `POST /containers/create`.
+    /// `POST /containers/create`, of an image for `platform`.
     pub async fn container_create(
         &self,
         name: Option<&str>,
+        platform: Option<&str>,
         body: &ContainerCreate,
     ) -> Result<ContainerCreated> {
-        let path = format!("/containers/create{}", Query::default().with_some("name", name).to_suffix());
+        let query = Query::default().with_some("name", name).with_some("platform", platform);
+        let path = format!("/containers/create{}", query.to_suffix());
         self.json(POST, &path, to_body(&path, body)?).await
     }
 

@@ -1,5 +1,6 @@
 //! `sampan container prune`.
 
+use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
@@ -7,7 +8,6 @@ use crate::options::filter::{Filter, filter, filters};
 use crate::print;
 use crate::verb::Verb;
 use sampan_spec::format_size;
-use std::io::BufRead;
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -41,12 +41,4 @@ impl Verb for ContainerPrune {
         print::line(&format!("Total reclaimed space: {}", format_size(pruned.space_reclaimed)));
         Ok(0)
     }
-}
-
-/// Whether the user answers with yes.
-pub(super) fn confirmed(question: &str) -> Result<bool, Error> {
-    print::text(&format!("{question} [y/N] "));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }

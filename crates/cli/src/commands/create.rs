@@ -1,13 +1,16 @@
 //! `sampan create`.
 
+use super::pull::pull;
 use crate::container_flags::ContainerFlags;
+use crate::container_flags::pull::When;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::print;
 use crate::verb::Verb;
 use sampan_api::Client;
-use sampan_api::body::ContainerCreate;
+use sampan_api::body::{ContainerCreate, ContainerCreated};
+use sampan_spec::Reference;
 use std::path::Path;
 
 /// Its arguments.
@@ -47,8 +50,7 @@ pub(super) async fn create(
             "container ID file found, make sure the other container isn't running or delete {path}"
         )));
     }
-    let created = client.container_create(flags.life.name.as_deref(), request).await;
-    let created = created.map_err(|error| explain_missing_image(error.into(), &request.config.image))?;
+    let created = with_image(client, flags, request).await?;
     for warning in &created.warnings {
         print::error(&format!("WARNING: {warning}"));
     }
@@ -59,14 +61,32 @@ pub(super) async fn create(
     Ok(created.id)
 }
 
-/// What to do about an image that is not there, as long as nothing can fetch it.
-fn explain_missing_image(error: Error, image: &str) -> Error {
-    if !error.is_status(404) || !error.to_string().contains("No such image") {
-        return error;
+/// Makes the container, with its image pulled before if the user wants that, or if it is not there.
+async fn with_image(
+    client: &Client,
+    flags: &ContainerFlags,
+    request: &ContainerCreate,
+) -> Result<ContainerCreated, Error> {
+    let (image, platform) = (&request.config.image, flags.pull.platform.as_deref());
+    let create = || client.container_create(flags.life.name.as_deref(), platform, request);
+    let fetch = async |reference: &Reference| pull(client, reference, platform, flags.pull.place()).await;
+    let reference = image.parse::<Reference>().ok();
+    let when = flags.pull.when()?;
+    if let (When::Always, Some(reference)) = (when, &reference) {
+        fetch(reference).await?;
     }
-    let name = image.parse::<sampan_spec::Reference>().map_or_else(|_| image.to_owned(), |r| r.familiar());
-    print::error(&format!("Unable to find image '{name}' locally"));
-    Error::Refused(
-        "images cannot be fetched from registries yet: bring this one with 'sampan load' or 'sampan import'",
-    )
+    match (create().await.map_err(Error::from), reference) {
+        (Err(error), Some(reference)) if when == When::Missing && is_missing(&error) => {
+            print::error(&format!("Unable to find image '{}' locally", reference.familiar()));
+            fetch(&reference).await?;
+            Ok(create().await?)
+        }
+        (result, _) => result,
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    let text = error.to_string();
+    error.is_status(404)
+        && (text.contains("No such image") || text.contains("does not match the specified platform"))
 }

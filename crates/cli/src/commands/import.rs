@@ -4,7 +4,7 @@ use super::load::open;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
-use crate::progress;
+use crate::progress::{self, Place};
 use crate::verb::Verb;
 use sampan_spec::Reference;
 
@@ -40,7 +40,11 @@ impl Verb for Import {
         let client = context.client()?;
         context.block_on(async {
             let message = self.message.as_deref();
-            progress::show(client.image_import(archive, &name, tag, message, &self.change).await?).await?;
+            progress::show(
+                client.image_import(archive, &name, tag, message, &self.change).await?,
+                Place::Output,
+            )
+            .await?;
             Ok(0)
         })
     }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
-use crate::progress;
+use crate::progress::{self, Place};
 use crate::terminal;
 use crate::verb::Verb;
 use std::fs::File;
@@ -35,7 +35,7 @@ impl Verb for Load {
         let archive = open(self.input.as_deref())?;
         let client = context.client()?;
         context.block_on(async {
-            progress::show(client.image_load(archive, self.quiet).await?).await?;
+            progress::show(client.image_load(archive, self.quiet).await?, Place::Output).await?;
             Ok(0)
         })
     }

@@ -5,6 +5,8 @@ mod container_prune;
 mod create;
 mod diff;
 mod exec;
+mod history;
+mod image_prune;
 mod images;
 mod import;
 mod info;
@@ -15,6 +17,7 @@ mod logs;
 mod pause;
 mod port;
 mod ps;
+mod pull;
 mod rename;
 mod restart;
 mod rm;
@@ -38,6 +41,7 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<create::Create>(),
     entry::<diff::Diff>(),
     entry::<exec::Exec>(),
+    entry::<history::History>(),
     entry::<images::Images>(),
     entry::<import::Import>(),
     entry::<info::Info>(),
@@ -48,6 +52,7 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<pause::Pause>(),
     entry::<port::Port>(),
     entry::<ps::Ps>(),
+    entry::<pull::Pull>(),
     entry::<rename::Rename>(),
     entry::<restart::Restart>(),
     entry::<rm::Rm>(),
@@ -96,10 +101,13 @@ pub(crate) static GROUPS: &[Group] = &[
         name: "image",
         about: "Manage images",
         verbs: &[
+            entry::<history::History>(),
             entry::<import::Import>(),
             entry::<inspect::ImageInspect>(),
             entry::<load::Load>(),
             named::<images::Images>("ls", &["list"]),
+            entry::<image_prune::ImagePrune>(),
+            entry::<pull::Pull>(),
             named::<rmi::Rmi>("rm", &["remove"]),
             entry::<tag::Tag>(),
         ],

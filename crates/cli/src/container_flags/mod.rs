@@ -3,6 +3,7 @@
 mod life;
 mod network;
 mod process;
+pub(crate) mod pull;
 mod resources;
 mod security;
 mod storage;
@@ -23,6 +24,8 @@ pub(crate) struct ContainerFlags {
     #[command(flatten)]
     pub process: process::Process,
     #[command(flatten)]
+    pub pull: pull::Pull,
+    #[command(flatten)]
     resources: resources::Resources,
     #[command(flatten)]
     security: security::Security,
@@ -34,6 +37,7 @@ impl ContainerFlags {
     /// The request that makes the container. Reads the files that flags name.
     pub(crate) fn request(&self) -> Result<ContainerCreate, Error> {
         let (mut config, mut host) = (ContainerConfig::default(), HostConfig::default());
+        self.pull.when()?;
         self.storage.fill(&mut config, &mut host)?;
         self.network.fill(&mut config, &mut host)?;
         self.life.fill(&mut host)?;

@@ -43,6 +43,19 @@ pub async fn find(engine: &Engine, typed: &str) -> Result<Image> {
     blocking(move || images::resolve(&store, &typed)).await
 }
 
+/// Whether the image that a user means is for this platform.
+///
+/// # Errors
+/// [`Error::OtherPlatform`] if it is not, or when there is no such image.
+pub async fn check_platform(engine: &Engine, typed: &str, asked: &Platform) -> Result<()> {
+    let found = find(engine, typed).await?.config.platform();
+    if found.fitness(asked) == Some(0) {
+        return Ok(());
+    }
+    let reference = typed.parse::<Reference>().map_or_else(|_| typed.to_owned(), |name| name.familiar());
+    Err(Error::OtherPlatform { reference, found: found.to_string(), asked: asked.to_string() })
+}
+
 /// Loads all images of an archive (`docker save`, OCI layout).
 ///
 /// # Errors

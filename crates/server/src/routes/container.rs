@@ -24,6 +24,9 @@ pub(crate) async fn create(mut call: Call) -> Result<Outcome, Error> {
     let name = name.map(|name| name.strip_prefix('/').unwrap_or(name).to_owned());
     let body = call.json().await?;
     let config = convert_create::config(body, super::system::processors())?;
+    if let Some(platform) = call.platform()? {
+        sampan_engine::image::check_platform(call.engine(), &config.image, &platform).await?;
+    }
     let created = container::create(call.engine(), name, config).await?;
     Ok(json(
         StatusCode::CREATED,

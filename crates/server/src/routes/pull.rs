@@ -19,10 +19,7 @@ type Pulling = JoinHandle<sampan_engine::Result<Pulled>>;
 /// `POST /images/create?fromImage=`. What goes wrong before there is something to tell is an answer of its own.
 pub(super) async fn pull(call: &Call) -> Result<Outcome, Error> {
     let reference = convert::reference(call.query.text("fromImage"), call.query.text("tag"))?;
-    let platform = match call.query.text("platform") {
-        "" => None,
-        text => Some(text.parse().map_err(|e| Error::Invalid(format!("{e}")))?),
-    };
+    let platform = call.platform()?;
     let credentials = convert::credentials(&call.headers);
     let request = PullRequest { reference, platform, credentials };
     let (tell, mut events) = mpsc::unbounded_channel();

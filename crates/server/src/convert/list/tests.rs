@@ -64,7 +64,7 @@ fn values_that_make_no_sense_are_refused() {
         (r#"{"exited":["x"]}"#, "invalid filter 'exited=x'"),
         (r#"{"expose":["9-8"]}"#, "invalid filter 'expose=9-8'"),
         (r#"{"publish":["x"]}"#, "invalid filter 'publish=x'"),
-        (r#"{"is-task":["x"]}"#, "invalid filter 'is-task=x'"),
+        (r#"{"is-task":["x"]}"#, "invalid filter 'is-task=[x]'"),
         (
             r#"{"health":["fine"]}"#,
             "invalid filter 'health=fine': invalid value for health (fine): must be one of none, starting, healthy, \
