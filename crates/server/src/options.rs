@@ -111,6 +111,16 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// A path that cannot be one of a folder.
+    #[error("{name} {path:?} is no folder's path")]
+    Folder {
+        /// The option.
+        name: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file is no JSON object.
     #[error("unable to configure the daemon with file {path}")]
     Json {
@@ -178,9 +188,12 @@ impl DaemonOptions {
     }
 
     fn merge(flags: Arguments, file: &File<'_>) -> Result<Self, ConfigError> {
-        let folder = |flag: Option<PathBuf>, key, default: &str| -> Result<PathBuf, ConfigError> {
-            Ok(flag.or(file.text(key)?.map(PathBuf::from)).unwrap_or_else(|| default.into()))
-        };
+        let folder =
+            |flag: Option<PathBuf>, key: &'static str, default: &str| -> Result<PathBuf, ConfigError> {
+                let path = flag.or(file.text(key)?.map(PathBuf::from)).unwrap_or_else(|| default.into());
+                // Monitors work in folders of their own.
+                std::path::absolute(&path).map_err(|source| ConfigError::Folder { name: key, path, source })
+            };
         let text = |flag: Option<String>, key| Ok(flag.or(file.text(key)?));
         let mut hosts = if flags.host.is_empty() { file.list("hosts")? } else { flags.host };
         if hosts.is_empty() {
@@ -361,6 +374,8 @@ mod tests {
         assert_eq!(options.exec_root, PathBuf::from("/run/sampan"));
         assert_eq!((options.level, options.bridge.as_str()), (Level::Debug, "sampan0"));
         assert_eq!(merged(&[], "").unwrap().hosts, [DEFAULT_HOST]);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(merged(&["--exec-root", "run/x"], "").unwrap().exec_root, here.join("run/x"));
         assert_eq!(merged(&["-H", "fd://", "-H", "tcp://localhost"], "{}").unwrap().hosts.len(), 2);
     }
 
