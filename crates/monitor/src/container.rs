@@ -138,6 +138,9 @@ impl Monitor {
     /// Whether to start again, and when.
     fn restart_delay(&mut self, exit: &Exit, ran: Duration) -> Option<Duration> {
         let summary = self.record.summary();
+        if self.stopping.for_good {
+            return None;
+        }
         if summary.restart_requested {
             self.delay = Duration::ZERO;
             return Some(self.delay);

@@ -7,7 +7,6 @@ use crate::process::Process;
 use crate::streams::Key;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sampan_spec::stream::Stream;
-use sampan_sys::signals;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Token {
     Listener,
-    HangUp,
+    Signal,
     Connection(u64),
     Client(u64),
     Output(Key, Stream),
@@ -65,7 +64,7 @@ impl Monitor {
             tokens.push(token);
         };
         add(Token::Listener, self.listener.as_fd(), PollFlags::IN);
-        add(Token::HangUp, self.hang_ups.as_fd(), PollFlags::IN);
+        add(Token::Signal, self.signals.as_fd(), PollFlags::IN);
         for (number, connection) in &self.connections {
             add(Token::Connection(*number), connection.socket.as_fd(), connection.interest());
         }
@@ -96,7 +95,7 @@ impl Monitor {
     pub(crate) fn event(&mut self, token: Token, flags: PollFlags) {
         match token {
             Token::Listener => self.accept(),
-            Token::HangUp => while matches!(signals::next(&self.hang_ups), Ok(Some(_))) {},
+            Token::Signal => self.take_signals(),
             Token::Connection(number) => self.connection_event(number, flags),
             Token::Client(id) => self.client_event(id, flags),
             Token::Output(key, stream) => self.read_output(key, stream),

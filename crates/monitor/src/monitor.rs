@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::process::Process;
 use crate::record::Record;
 use crate::start::Waiting;
-use crate::stop::Stopping;
+use crate::stop::{HELD_SIGNALS, Stopping};
 use crate::streams::{BLOCK, Key};
 use rustix::event::PollFlags;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
@@ -71,8 +71,8 @@ pub(crate) struct Monitor {
     pub(crate) bundle: Bundle,
     pub(crate) boot_id: String,
     pub(crate) listener: OwnedFd,
-    /// SIGHUP arrives here and means nothing.
-    pub(crate) hang_ups: OwnedFd,
+    /// Signals arrive here: see [`Monitor::take_signals`].
+    pub(crate) signals: OwnedFd,
     pub(crate) connections: BTreeMap<u64, Connection>,
     pub(crate) clients: BTreeMap<u64, Client>,
     pub(crate) processes: BTreeMap<Key, Process>,
@@ -134,14 +134,13 @@ impl Monitor {
         let boot_id =
             std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(MonitorError::BootId)?;
         rustix::io::ioctl_fionbio(&listener, true).map_err(|e| MonitorError::Listen(e.into()))?;
-        let hang_ups =
-            signals::descriptor(&[rustix::process::Signal::HUP.as_raw()]).map_err(MonitorError::Poll)?;
+        let signals = signals::descriptor(&HELD_SIGNALS).map_err(MonitorError::Poll)?;
         Ok(Self {
             record: Record::open(&bundle.supervise.journal)?,
             bundle,
             boot_id: boot_id.trim().to_owned(),
             listener,
-            hang_ups,
+            signals,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
             processes: BTreeMap::new(),

@@ -3,10 +3,16 @@
 use crate::monitor::{Monitor, State};
 use crate::requests::Asker;
 use crate::streams::MAIN;
+use rustix::process::Signal as Number;
 use sampan_spec::Signal;
 use sampan_spec::journal::Event;
 use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
+use sampan_sys::signals;
 use std::time::{Duration, Instant};
+
+/// The signals that do not end a monitor, and its container with it, on the spot.
+pub(crate) const HELD_SIGNALS: [i32; 4] =
+    [Number::HUP.as_raw(), Number::TERM.as_raw(), Number::INT.as_raw(), Number::QUIT.as_raw()];
 
 /// A stop that was asked for.
 #[derive(Debug, Default)]
@@ -16,6 +22,8 @@ pub(crate) struct Stopping {
     askers: Vec<Asker>,
     /// Those who asked for a restart.
     restarters: Vec<Asker>,
+    /// This monitor was told to end: process 1 is not started again.
+    pub(crate) for_good: bool,
 }
 
 impl Monitor {
@@ -107,6 +115,31 @@ impl Monitor {
                 Ok(())
             }
             _ => Err(Refusal::NotRunning),
+        }
+    }
+
+    /// SIGTERM, SIGINT and SIGQUIT are meant for the container, as with other runtimes' monitors: process 1 is stopped with
+    /// its own signal and time-out, and the monitor goes on to tell its end. So systemd's last SIGTERM to all that is left
+    /// at shutdown is followed by an end. It is no user's stop: the journal has none, and the restart policy holds for the
+    /// next engine. SIGHUP means nothing.
+    pub(crate) fn take_signals(&mut self) {
+        let mut end = false;
+        while let Ok(Some(number)) = signals::next(&self.signals) {
+            end |= number != Number::HUP.as_raw();
+        }
+        if !end {
+            return;
+        }
+        match self.state {
+            State::Running { .. } => {
+                self.stopping.for_good = true;
+                // Where these fail it has ended by itself.
+                let _ = self.signal_main(self.bundle.supervise.stop.signal);
+                self.be_patient(None);
+                let _ = if self.is_paused() { self.resume() } else { Ok(()) };
+            }
+            State::Restarting { .. } => self.cancel_restart(),
+            State::Created | State::Prepared(_) | State::Ended => {}
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("abandoned", abandoned),
     ("stops", stops),
     ("signals_and_pauses", signals_and_pauses),
+    ("signals_to_the_monitor", signals_to_the_monitor),
     ("restarts_by_policy", restarts_by_policy),
     ("a_stop_ends_restarts", a_stop_ends_restarts),
     ("waiters_for_removal", waiters_for_removal),
@@ -146,6 +147,38 @@ fn signals_and_pauses() {
     assert_eq!(bed.daemon.call(Request::Signal { signal: Signal::KILL }), Ok(Answer::Done));
     assert_eq!(bed.daemon.until_exit(), 137);
     drop(attached);
+    bed.quit();
+}
+
+fn signals_to_the_monitor() {
+    let kill = |bed: &Bed, signal: Signal| {
+        let monitor = sampan_sys::process::pidfd_open(bed.pid).unwrap();
+        sampan_sys::process::signal(&monitor, signal.number()).unwrap();
+    };
+    let script = "trap 'echo ending; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+    let mut bed = Plan::sh(script).restart(Restart::Always).launch();
+    let mut attached = bed.attach(MULTIPLEXED, b"", b"");
+    kill(&bed, Signal::TERM);
+    bed.start();
+    attached.read_until("ready\n");
+    kill(&bed, "HUP".parse().unwrap());
+    assert_eq!(bed.exec_output("echo hi"), ("hi\n".into(), 0));
+    kill(&bed, Signal::TERM);
+    attached.read_until("ending\n");
+    assert_eq!(bed.daemon.until_exit(), 7);
+    // Nobody has asked for a stop, and no restart was tried.
+    let other = |event: &Event| matches!(event, Event::StopRequested { .. } | Event::Restarting { .. });
+    assert!(!bed.daemon.entries.iter().any(|entry| other(&entry.event)), "{:?}", bed.daemon.entries);
+    drop(attached);
+    bed.quit();
+
+    let mut plan = Plan::sh("trap '' TERM; while :; do sleep 0.01; done").restart(Restart::Always);
+    plan.supervise.stop.timeout = Some(0);
+    let mut bed = plan.launch();
+    bed.start();
+    bed.daemon.call(Request::Pause).unwrap();
+    kill(&bed, "INT".parse().unwrap());
+    assert_eq!(bed.daemon.until_exit(), 137);
     bed.quit();
 }
 
