@@ -30,7 +30,7 @@ impl Monitor {
         // Once it is over it stays over: without an event it decides nothing any more.
         let patience = Some(self.life.patience_ends())
             .filter(|at| matches!(self.state, State::Created) && *at > Instant::now());
-        [self.stopping.kill_at, self.memory.look_at, restart, patience]
+        [self.stopping.kill_at, self.memory.look_at, self.listen_again, restart, patience]
             .into_iter()
             .flatten()
             .chain(self.streams_held_until())
@@ -63,7 +63,9 @@ impl Monitor {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
             tokens.push(token);
         };
-        add(Token::Listener, self.listener.as_fd(), PollFlags::IN);
+        if self.listen_again.is_none() {
+            add(Token::Listener, self.listener.as_fd(), PollFlags::IN);
+        }
         add(Token::Signal, self.signals.as_fd(), PollFlags::IN);
         for (number, connection) in &self.connections {
             add(Token::Connection(*number), connection.socket.as_fd(), connection.interest());

@@ -71,6 +71,8 @@ pub(crate) struct Monitor {
     pub(crate) bundle: Bundle,
     pub(crate) boot_id: String,
     pub(crate) listener: OwnedFd,
+    /// Until when nobody new is accepted: there was no room for one.
+    pub(crate) listen_again: Option<Instant>,
     /// Signals arrive here: see [`Monitor::take_signals`].
     pub(crate) signals: OwnedFd,
     pub(crate) connections: BTreeMap<u64, Connection>,
@@ -140,6 +142,7 @@ impl Monitor {
             bundle,
             boot_id: boot_id.trim().to_owned(),
             listener,
+            listen_again: None,
             signals,
             connections: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -197,6 +200,7 @@ impl Monitor {
     /// All that follows from what has happened, without waiting. Says whether there is more to do at once.
     fn settle(&mut self) -> bool {
         let now = Instant::now();
+        self.listen_again.take_if(|at| *at <= now);
         if self.stopping.kill_at.is_some_and(|at| at <= now) {
             self.kill_stopping();
         }

@@ -8,7 +8,12 @@ use sampan_spec::ExecId;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::{Answer, Call, Client, Message, Refusal, Request, VERSION};
 use serde::Deserialize;
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// How long nobody is accepted when there was no descriptor for one.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +36,16 @@ const DONE: Reply = Ok(Some(Answer::Done));
 impl Monitor {
     /// Takes the next daemon's connection. Only the owner of this process, or root, is one.
     pub(crate) fn accept(&mut self) {
-        let Ok(socket) = sampan_sys::socket::accept(&self.listener) else { return };
+        let socket = match sampan_sys::socket::accept(&self.listener) {
+            Ok(socket) => socket,
+            // It has left again.
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => return,
+            // No descriptor or memory is free. It goes on waiting, and poll(2) would tell of it without end.
+            Err(_) => {
+                self.listen_again = Some(Instant::now() + NO_ROOM_PAUSE);
+                return;
+            }
+        };
         let own = rustix::process::geteuid().as_raw();
         let trusted =
             sampan_sys::socket::peer_cred(&socket).is_ok_and(|peer| peer.uid == 0 || peer.uid == own);

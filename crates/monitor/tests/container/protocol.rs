@@ -3,6 +3,7 @@
 use crate::Test;
 use crate::bed::Plan;
 use crate::daemon::{Daemon, RAW, client};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use sampan_spec::bundle::SOCKET;
 use sampan_spec::monitor::{Answer, JSON_MAX, Message, Refusal, Request, VERSION, encode_frame};
 use sampan_sys::socket::send_with_fds;
@@ -14,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_is_not_understood_is_refused", what_is_not_understood_is_refused),
     ("frames_in_pieces", frames_in_pieces),
     ("connections_come_and_go", connections_come_and_go),
+    ("no_descriptor_for_a_connection", no_descriptor_for_a_connection),
 ];
 
 fn a_broken_frame_ends_its_connection_only() {
@@ -86,5 +88,36 @@ fn connections_come_and_go() {
     let again = Daemon::connect(&socket, 0);
     assert_eq!(again.entries, bed.daemon.entries);
     drop(again);
+    bed.quit();
+}
+
+/// The monitor cannot open anything more from now on; gives the limit that was.
+fn take_descriptors(pid: i32) -> Rlimit {
+    let open = |number: &u64| std::fs::symlink_metadata(format!("/proc/{pid}/fd/{number}")).is_ok();
+    let free = (0..).find(|number| !open(number));
+    let own = rustix::process::getrlimit(Resource::Nofile);
+    prlimit(Pid::from_raw(pid), Resource::Nofile, Rlimit { current: free, maximum: own.maximum }).unwrap()
+}
+
+fn is_asleep(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().trim_start().starts_with('S')
+}
+
+fn no_descriptor_for_a_connection() {
+    let mut bed = Plan::sh("exit 0").launch();
+    let socket = bed.path(SOCKET);
+    let was = take_descriptors(bed.pid);
+    let waiting = sampan_sys::socket::connect_unix(&socket).unwrap();
+    // It still serves those it has, and it sleeps between.
+    let since = std::time::Instant::now();
+    while !(0..10).all(|_| is_asleep(bed.pid)) {
+        assert!(since.elapsed() < crate::daemon::PATIENCE, "it does not sleep");
+        assert!(bed.daemon.call(Request::Hello { version: VERSION }).is_ok());
+    }
+    prlimit(Pid::from_raw(bed.pid), Resource::Nofile, was).unwrap();
+    drop((Daemon::connect(&socket, 0), waiting));
+    bed.start();
+    assert_eq!(bed.daemon.until_exit(), 0);
     bed.quit();
 }
