@@ -7,12 +7,14 @@
 //! - images: [`intake`] (from registries), [`load::load`], [`import::import`], [`builtin::ensure`]; [`images::list`], [`images::resolve`],
 //!   [`images::get`]; [`names::tag`], [`remove::untag`], [`remove::delete`], [`remove::remove`]; [`gc::collect`]
 //! - containers: [`rw::create`], [`snapshots::rootfs`], [`rw::remove`], [`rw::size`], [`lookup::read_file`], [`diff::changes`]
+//! - volumes: [`volumes::make`], [`volumes::fill`], [`volumes::discard`]
 //! - any object: [`records::Directory`]
 
 mod atomic;
 pub mod blobs;
 pub mod builtin;
 mod commit;
+mod copy;
 pub mod diff;
 mod error;
 mod extract;
@@ -38,6 +40,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod unpack;
+pub mod volumes;
 mod walk;
 
 pub use commit::Replaced;

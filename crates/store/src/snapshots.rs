@@ -16,7 +16,7 @@ use sampan_spec::bundle::RootFs;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `layer.json`. Format break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,17 +45,22 @@ pub fn rootfs(
     container: &Path,
     volatile: bool,
 ) -> Result<RootFs, Error> {
-    let chains = match chain {
-        Some(chain) => whole_ancestry(store, chain)?,
+    let mut lower = match chain {
+        Some(chain) => folders(store, chain)?,
         None => Vec::new(),
     };
-    let mut lower: Vec<_> = chains.iter().map(|chain| store.layout.snapshot(chain).join(FS)).collect();
     if lower.is_empty() {
         let empty = container.join("rw/empty");
         crate::atomic::create_dir(&empty)?;
         lower.push(empty);
     }
     Ok(RootFs::Overlay { lower, upper: rw::upper(container), work: rw::work(container), volatile })
+}
+
+/// The folders of a layer and all below it, topmost first: at least one.
+pub(crate) fn folders(store: &Store, chain: &Digest) -> Result<Vec<PathBuf>, Error> {
+    let chains = whole_ancestry(store, chain)?;
+    Ok(chains.iter().map(|chain| store.layout.snapshot(chain).join(FS)).collect())
 }
 
 /// A layer and all below it, topmost first.

@@ -11,6 +11,7 @@ pub mod memfd;
 pub mod mount;
 pub mod netlink;
 pub mod nft;
+pub mod overlay;
 pub mod process;
 pub mod seccomp;
 pub mod signals;

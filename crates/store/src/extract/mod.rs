@@ -9,7 +9,7 @@ mod place;
 pub(crate) mod record;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 
 use crate::snapshots::FS;
 use place::Place;

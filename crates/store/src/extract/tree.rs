@@ -154,12 +154,12 @@ pub(super) fn stat(folder: BorrowedFd<'_>, base: &[u8]) -> Result<Option<Stat>, 
     }
 }
 
-pub(super) fn kind(stat: &Stat) -> FileType {
+pub(crate) fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
 /// Overlayfs's whiteout: a character device 0/0.
-pub(super) fn is_whiteout(stat: &Stat) -> bool {
+pub(crate) fn is_whiteout(stat: &Stat) -> bool {
     kind(stat) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
@@ -173,7 +173,7 @@ pub(super) fn make_opaque(folder: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Sets an extended attribute of a thing that may be a link or a device, by its folder.
-pub(super) fn set_xattr(folder: BorrowedFd<'_>, base: &[u8], key: &[u8], value: &[u8]) -> Result<(), Errno> {
+pub(crate) fn set_xattr(folder: BorrowedFd<'_>, base: &[u8], key: &[u8], value: &[u8]) -> Result<(), Errno> {
     let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(if base.is_empty() { b"." } else { base });
     rustix::fs::lsetxattr(&path[..], key, value, XattrFlags::empty())
