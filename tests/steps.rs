@@ -5,23 +5,28 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sampan_testkit::{Cli, Daemon, Output, Session, eventually, programs};
+use std::fs;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-const CREATE: [&str; 4] = ["create.name", "create.home", "create.user", "create.record"];
-const START: [&str; 7] = [
+const CREATE: [&str; 5] = ["create.name", "create.home", "create.user", "create.volumes", "create.record"];
+const START: [&str; 8] = [
     "monitor.bundle",
     "monitor.launch",
     "start.monitor",
+    "start.mounts",
     "start.address",
     "start.prepare",
     "start.network",
     "start.go",
 ];
-const REMOVE: [&str; 3] = ["remove.record", "remove.name", "remove.answer"];
+const REMOVE: [&str; 4] = ["remove.record", "remove.volumes", "remove.name", "remove.answer"];
 const RENAME: [&str; 2] = ["rename.name", "rename.record"];
+/// A container with a port, a volume without a name, and one with.
+const CREATE_C1: &[&str] =
+    &["create", "--name", "c1", "-p", "18080:80", "-v", "/etc", "-v", "named:/n", "bb", "sleep", "1000"];
 const FAIL: &str = "SAMPAN_FAIL_AFTER";
 const DIE: &str = "SAMPAN_DIE_AFTER";
 
@@ -63,6 +68,16 @@ impl Trial {
         }
     }
 
+    /// Nothing is left but the volume with a name: those without one go with their container.
+    #[track_caller]
+    fn nothing_is_left(&self) {
+        self.daemon.nothing_is_left();
+        let volumes = fs::read_dir(self.daemon.data_root().join("volumes")).unwrap();
+        let nameless: Vec<_> =
+            volumes.map(|v| v.unwrap().file_name()).filter(|name| name != "named").collect();
+        assert_eq!(nameless, [""; 0]);
+    }
+
     /// The names of all containers.
     fn names(&self) -> Vec<String> {
         let listed = self.daemon.sampan(&["ps", "-a", "--format", "{{.Names}}"]);
@@ -74,8 +89,8 @@ impl Trial {
         self.create().ok();
         self.daemon.sampan(&["start", "c1"]);
         assert_eq!(self.daemon.sampan(&["exec", "c1", "echo", "well"]), "well");
-        self.daemon.sampan(&["rm", "-f", "c1"]);
-        self.daemon.nothing_is_left();
+        self.daemon.sampan(&["rm", "-f", "-v", "c1"]);
+        self.nothing_is_left();
     }
 }
 
@@ -91,7 +106,7 @@ fn a_failed_step_of_create_leaves_nothing() {
         trial.restart(FAIL, step);
         let output = trial.act(step);
         assert_ne!(output.code, 0, "{step}: {output:?}");
-        trial.daemon.nothing_is_left();
+        trial.nothing_is_left();
         trial.restart(FAIL, "");
         trial.all_is_well();
     }
@@ -108,8 +123,8 @@ fn a_failed_step_of_start_leaves_a_container_that_can_be_started() {
         eventually("only its record is left", || only_records(&trial.daemon.leftovers()));
         trial.restart(FAIL, "");
         trial.daemon.sampan(&["start", "c1"]);
-        trial.daemon.sampan(&["rm", "-f", "c1"]);
-        trial.daemon.nothing_is_left();
+        trial.daemon.sampan(&["rm", "-f", "-v", "c1"]);
+        trial.nothing_is_left();
         trial.all_is_well();
     }
 }
@@ -122,7 +137,7 @@ fn a_failed_step_of_start_leaves_nothing_of_a_run_with_rm() {
         trial.restart(FAIL, step);
         let output = trial.daemon.run(Cli::Sampan, &["run", "--rm", "-p", "18080:80", "bb", "true"]);
         assert_eq!(output.code, 125, "{step}: {output:?}");
-        trial.daemon.nothing_is_left();
+        trial.nothing_is_left();
     }
 }
 
@@ -135,7 +150,7 @@ fn a_failed_step_of_rm_is_finished_by_the_next_daemon() {
         trial.act(step);
         trial.restart(FAIL, "");
         trial.act(step);
-        trial.daemon.nothing_is_left();
+        trial.nothing_is_left();
         trial.all_is_well();
     }
 }
@@ -151,8 +166,8 @@ fn a_daemon_that_dies_after_a_step_leaves_its_work_to_the_next() {
         trial.daemon.set(DIE, "");
         trial.daemon.start_again();
         drop(client);
-        trial.daemon.run(Cli::Sampan, &["rm", "-f", "c1"]);
-        trial.daemon.nothing_is_left();
+        trial.daemon.run(Cli::Sampan, &["rm", "-f", "-v", "c1"]);
+        trial.nothing_is_left();
         trial.all_is_well();
     }
 }
@@ -190,8 +205,8 @@ fn a_prepared_process_that_nobody_started_is_not_in_the_way() {
         trial.daemon.sampan(&["start", "c1"]);
         assert_eq!(trial.daemon.sampan(&["exec", "c1", "echo", "well"]), "well", "{network}, {step}");
         drop((waiting, held));
-        trial.daemon.sampan(&["rm", "-f", "c1"]);
-        trial.daemon.nothing_is_left();
+        trial.daemon.sampan(&["rm", "-f", "-v", "c1"]);
+        trial.nothing_is_left();
     }
 }
 
@@ -206,7 +221,7 @@ fn a_failed_step_of_rename_leaves_the_old_name() {
         trial.restart(FAIL, "");
         assert_eq!(trial.names(), ["c1"], "{step}");
         trial.daemon.sampan(&["create", "--name", "c2", "bb", "true"]);
-        trial.daemon.sampan(&["rm", "c1", "c2"]);
+        trial.daemon.sampan(&["rm", "-v", "c1", "c2"]);
         trial.all_is_well();
     }
 }
@@ -224,7 +239,7 @@ fn a_daemon_that_dies_in_a_rename_leaves_one_name() {
         drop(client);
         assert_eq!(trial.names(), [left], "{step}");
         trial.daemon.sampan(&["create", "--name", free, "bb", "true"]);
-        trial.daemon.sampan(&["rm", "c1", "c2"]);
+        trial.daemon.sampan(&["rm", "-v", "c1", "c2"]);
         trial.all_is_well();
     }
 }
@@ -232,9 +247,9 @@ fn a_daemon_that_dies_in_a_rename_leaves_one_name() {
 /// The verb that has this step, as a command.
 fn command(step: &str) -> &'static [&'static str] {
     match step.split('.').next() {
-        Some("create") => &["create", "--name", "c1", "-p", "18080:80", "bb", "sleep", "1000"],
+        Some("create") => CREATE_C1,
         Some("rename") => &["rename", "c1", "c2"],
-        Some("remove") => &["rm", "-f", "c1"],
+        Some("remove") => &["rm", "-f", "-v", "c1"],
         _ => &["start", "c1"],
     }
 }

@@ -40,6 +40,11 @@ pub enum Operation {
     ImagePrune,
     ImageTag,
     ImageRemove,
+    VolumeCreate,
+    VolumeList,
+    VolumeInspect,
+    VolumePrune,
+    VolumeRemove,
 }
 
 /// One line of the table.
@@ -94,6 +99,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/images/{name...}/history", Operation::ImageHistory),
     on("POST", "/images/{name...}/tag", Operation::ImageTag),
     on("DELETE", "/images/{name...}", Operation::ImageRemove),
+    on("GET", "/volumes", Operation::VolumeList),
+    on("POST", "/volumes/create", Operation::VolumeCreate),
+    on("POST", "/volumes/prune", Operation::VolumePrune),
+    on("GET", "/volumes/{name...}", Operation::VolumeInspect),
+    on("DELETE", "/volumes/{name...}", Operation::VolumeRemove),
 ];
 
 /// Finds the endpoint of a request by its method and its path without the version. The second value is what stands for

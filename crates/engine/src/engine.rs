@@ -8,6 +8,7 @@ use crate::paths::Paths;
 use crate::recover;
 use crate::runtime::Runtime;
 use crate::sandbox::Network;
+use crate::volume::{self, Volumes};
 use crate::{Error, Result};
 use sampan_spec::Digest;
 use sampan_store::records::Directory;
@@ -51,6 +52,7 @@ struct Inner {
     runtime: Arc<Runtime>,
     network: Arc<Network>,
     containers: Registry,
+    volumes: Volumes,
     /// Images of which containers are being made, and how many.
     wanted: Mutex<HashMap<Digest, usize>>,
     transfers: Transfers,
@@ -98,6 +100,8 @@ impl Engine {
         builtin::ensure(&store, sampan_hello::PROGRAM)?;
         let (lasting, on_disk) = Directory::nested(&paths.homes(), crate::paths::RECORD)?;
         let (passing, in_memory) = Directory::nested(&paths.bundles(), crate::paths::RECORD)?;
+        let (volumes, found) = Volumes::open(paths.volumes())?;
+        volume::recover(&volumes, found)?;
         let runtime = Runtime::open(&options.runtime, &host, &paths)?;
         let network = Network::open(&options)?;
         let inner = Inner {
@@ -108,6 +112,7 @@ impl Engine {
             runtime: Arc::new(runtime),
             network: Arc::new(network),
             containers: Registry::default(),
+            volumes,
             wanted: Mutex::default(),
             transfers: Transfers { downloads: Arc::new(Semaphore::new(DOWNLOADS)), turns: Turns::default() },
             options,
@@ -146,6 +151,10 @@ impl Engine {
 
     pub(crate) fn containers(&self) -> &Registry {
         &self.0.containers
+    }
+
+    pub(crate) fn volumes(&self) -> &Volumes {
+        &self.0.volumes
     }
 
     /// The record folder of a container.

@@ -62,6 +62,9 @@ pub enum Error {
     /// Something is asked for that Sampan or this host does not have.
     #[error("{0}")]
     NotSupported(String),
+    /// The host cannot mount something so.
+    #[error("{0}")]
+    MountRefused(String),
     /// It runs already.
     #[error("container {0} is already running")]
     AlreadyStarted(String),
@@ -198,6 +201,9 @@ pub enum Error {
         /// What came of it.
         reason: String,
     },
+    /// A verb on a volume failed.
+    #[error(transparent)]
+    Volume(#[from] crate::volume::VolumeError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] sampan_store::Error),
@@ -261,6 +267,7 @@ impl Error {
             | Self::Artifact { .. }
             | Self::DeepIndex { .. }
             | Self::OtherSystem { .. }
+            | Self::MountRefused(_)
             | Self::InvalidParameter(_) => ErrorKind::InvalidParameter,
             Self::NameTaken { .. }
             | Self::ExecAlreadyRan(_)
@@ -279,6 +286,7 @@ impl Error {
             Self::NotSupported(_) => ErrorKind::NotImplemented,
             Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
             Self::NewName(e) => e.kind(),
+            Self::Volume(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::Registry(e) => e.kind(),
             Self::Network(e) => e.kind(),

@@ -1,4 +1,4 @@
-//! The domain of Sampan: containers, images and their network, as verbs on an [`Engine`].
+//! The domain of Sampan: containers, images, volumes and their network, as verbs on an [`Engine`].
 //!
 //! A module per noun, a file per verb. Nothing here knows HTTP or a command line, and no verb assumes that its caller is
 //! on the same machine. A container is an immutable record plus one task that owns its phase ([`container`]); a verb with
@@ -19,6 +19,7 @@ mod steps;
 pub mod container;
 pub mod image;
 pub mod system;
+pub mod volume;
 
 pub use clean_up::clean_up;
 pub use engine::{Engine, Options};

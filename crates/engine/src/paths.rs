@@ -5,6 +5,7 @@
 //!                             journal          what happened to it  (with --rm: in the exec-root)
 //!                             rw/              its writable layer
 //!                             log/<id>-json.log
+//!             volumes/<name>/                  see `sampan_store::volumes`
 //! <exec-root>/containers/<id>/                 the bundle, see `sampan_spec::bundle`
 //!                             endpoint.json    its place in a network while it runs
 //!                             monitor.log      what its monitor had to say
@@ -42,6 +43,10 @@ impl Paths {
 
     pub(crate) fn bundles(&self) -> PathBuf {
         self.exec_root.join("containers")
+    }
+
+    pub(crate) fn volumes(&self) -> PathBuf {
+        self.data_root.join("volumes")
     }
 
     /// A container's files; those of one that removes itself are kept in memory as far as possible.

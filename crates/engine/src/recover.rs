@@ -5,8 +5,9 @@
 //! meanwhile is removed.
 
 use crate::blocking::blocking;
-use crate::container::{Container, Driver};
+use crate::container::{Container, Driver, MountPoint};
 use crate::engine::Engine;
+use crate::volume::{self, Orphans};
 use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
 use sampan_spec::ContainerId;
@@ -36,11 +37,33 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
         .collect();
     let known: HashSet<ContainerId> = containers.iter().map(|container| container.id.clone()).collect();
     let kept: HashSet<String> = found.on_disk.aside.into_iter().chain(found.in_memory.aside).collect();
-    sweep(engine, known, kept).await?;
+    sweep(engine, known.clone(), kept).await?;
+    reunite(engine, &containers, known).await?;
     for container in containers {
         bring_back(engine, container).await;
     }
+    let volumes_of = engine.clone();
+    blocking(move || volume::unmount_unused(volumes_of.volumes())).await?;
     collect(engine).await
+}
+
+/// Volumes are used by the containers that name them; those that were made for a container which is no more go.
+async fn reunite(engine: &Engine, containers: &[Container], known: HashSet<ContainerId>) -> Result<()> {
+    for container in containers {
+        for name in container.mounts.iter().filter_map(MountPoint::volume) {
+            if engine.volumes().claim(name, &container.id).is_none() {
+                tracing::warn!(container = container.id.short(), "its volume {name} is not there");
+            }
+        }
+    }
+    let engine = engine.clone();
+    blocking(move || {
+        let orphans = Orphans { volumes: engine.volumes(), store: engine.store() };
+        // One whose record is damaged is there, too.
+        orphans.remove(|id| known.contains(id) || engine.paths().homes().join(id.as_str()).exists());
+        Ok::<_, Error>(())
+    })
+    .await
 }
 
 /// Removes layers and blobs that a daemon killed at work left, and that nothing needs.

@@ -1,6 +1,7 @@
 //! Mount options (runtime specification, config.md "Linux mount options"): which are a mount's attributes, which its
 //! propagation, and which the file system's own.
 
+use sampan_spec::bundle::SUBPATH;
 use sampan_sys::mount::{Attributes, Propagation};
 
 /// A mount's options, sorted.
@@ -14,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) recursive: Change,
     /// Propagation, and whether for all below it too.
     pub(crate) propagation: Option<(Propagation, bool)>,
+    /// For a bind mount: what below its source is mounted.
+    pub(crate) subpath: Option<String>,
     /// The file system's options.
     pub(crate) data: Vec<(String, Option<String>)>,
 }
@@ -71,6 +74,9 @@ impl Options {
             "defaults" => {}
             "bind" => self.bind = Some(self.bind.unwrap_or(false)),
             "rbind" => self.bind = Some(true),
+            _ if option.starts_with(SUBPATH) => {
+                self.subpath = option.strip_prefix(SUBPATH).map(str::to_owned)
+            }
             _ if UNSUPPORTED.contains(&option) => return Err(option.to_owned()),
             _ => {
                 if let Some(propagation) = propagation(option) {

@@ -7,7 +7,7 @@ use crate::failure::{OrFail, failure, reason, stage};
 use crate::options::Options;
 use crate::plan::{MountKind, Plan};
 use crate::wire;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, OpenTreeFlags,
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, open_tree,
@@ -67,8 +67,24 @@ fn tree(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     Ok(open_tree(CWD, path, flags)?)
 }
 
+/// A detached copy of what is at `subpath` in the tree at `path`. A container that has the same tree may change it at any
+/// moment: no link leads out of it.
+fn part(path: &Path, subpath: &str, recursive: bool) -> io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let within = folder(path)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let part = rustix::fs::openat2(&within, subpath, flags, Mode::empty(), resolve)?;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::OPEN_TREE_CLONE;
+    flags |= OpenTreeFlags::AT_EMPTY_PATH;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    Ok(open_tree(&part, "", flags)?)
+}
+
 fn bind(source: &Path, recursive: bool, options: &Options) -> io::Result<OwnedFd> {
-    let mount = tree(source, recursive)?;
+    let mount = match &options.subpath {
+        None => tree(source, recursive)?,
+        Some(subpath) => part(source, subpath, recursive)?,
+    };
     let Options { attributes, recursive: all, propagation, .. } = options;
     if !all.is_none() {
         change(&mount, all.set, all.clear, None, true)?;

@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{container, exec, image, stats, system};
+use crate::routes::{container, exec, image, stats, system, volume};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -72,5 +72,10 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ImagePrune => image::prune(&call).await,
         Operation::ImageTag => image::tag(&call).await,
         Operation::ImageRemove => image::remove(&call).await,
+        Operation::VolumeList => volume::list(&call),
+        Operation::VolumeCreate => volume::create(call).await,
+        Operation::VolumeInspect => volume::inspect(&call),
+        Operation::VolumePrune => volume::prune(&call).await,
+        Operation::VolumeRemove => volume::remove(&call).await,
     }
 }

@@ -21,6 +21,10 @@ pub const SUPERVISE: &str = "supervise.json";
 /// The file name of the monitor's socket.
 pub const SOCKET: &str = "monitor.sock";
 
+/// A mount option in `config.json` that only this runtime knows: what follows is the folder or file below the source that is
+/// mounted in its place, reached through no link that leads out of the source.
+pub const SUBPATH: &str = "x-sampan.subpath=";
+
 /// How to keep a container: everything that is not in the OCI configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -157,18 +157,24 @@ pub fn size(folder: &Path) -> Result<u64, Error> {
     walk::size(&path).map_err(|source| Error::Read { path, source })
 }
 
+/// A volume that was taken away. Its content goes when this is dropped, or when the store is opened next.
+#[derive(Debug)]
+#[must_use]
+pub struct Discarded(#[expect(dead_code, reason = "its drop is what it is for")] Scratch);
+
 /// Takes a volume away. Afterwards its name is free; a power cut may bring it back whole.
 ///
 /// # Errors
 /// When it cannot be moved away, or something is mounted on its content, which is not ours to remove; then nothing has
 /// happened.
-pub fn discard(store: &Store, folder: &Path) -> Result<(), Error> {
+pub fn discard(store: &Store, folder: &Path) -> Result<Discarded, Error> {
     let scratch = Scratch::new(&store.layout.tmp())?;
     let failed = |source| Error::Remove { path: folder.to_owned(), source };
     if is_mounted(folder).map_err(failed)? {
         return Err(failed(io::ErrorKind::ResourceBusy.into()));
     }
-    fs::rename(folder, scratch.path().join("volume")).map_err(failed)
+    fs::rename(folder, scratch.path().join("volume")).map_err(failed)?;
+    Ok(Discarded(scratch))
 }
 
 /// Whether something is mounted on a volume's content.
@@ -311,7 +317,7 @@ mod tests {
         rustix::mount::unmount(&data, rustix::mount::UnmountFlags::DETACH).unwrap();
         assert!(matches!(refused, Err(Error::Remove { .. })), "{refused:?}");
         assert!(root.path().join("from/precious").exists());
-        discard(&store, &volume).unwrap();
+        drop(discard(&store, &volume).unwrap());
         assert!(!volume.exists());
     }
 }

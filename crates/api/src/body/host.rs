@@ -1,5 +1,6 @@
 //! What a container gets of its host.
 
+use super::Mount;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ pub struct HostConfig {
     #[serde(rename = "IOMaximumBandwidth")]
     pub io_maximum_bandwidth: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mounts: Option<Vec<Value>>,
+    pub mounts: Option<Vec<Mount>>,
     pub masked_paths: Option<Vec<String>>,
     pub readonly_paths: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]

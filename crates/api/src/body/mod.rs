@@ -6,9 +6,11 @@ mod exec;
 mod host;
 mod image;
 mod lives;
+mod mount;
 mod network;
 mod stats;
 mod system;
+mod volume;
 
 pub use container::{
     ContainerConfig, ContainerCreate, ContainerCreated, ContainerInspect, ContainerState, ContainerSummary,
@@ -22,11 +24,13 @@ pub use image::{
     ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,
 };
 pub use lives::{Change, ContainersPruned, Processes};
+pub use mount::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
 pub use stats::{
     BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats, Throttling,
 };
 pub use system::{Commit, Component, Info, Platform, Plugins, Swarm, Version};
+pub use volume::{Volume, VolumeCreate, VolumeList, VolumeUsage, VolumesPruned};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};

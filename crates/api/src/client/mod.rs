@@ -6,6 +6,7 @@ mod body;
 mod hijack;
 mod lives;
 mod verbs;
+mod volumes;
 
 pub use address::{Address, DEFAULT_HOST, ParseAddressError};
 pub use body::{Body, ByteStream, JsonLines, Pending};

@@ -15,7 +15,7 @@ const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 const DELETE: Method = Method::DELETE;
 
-fn filtered(query: Query, filters: &Filters) -> Query {
+pub(super) fn filtered(query: Query, filters: &Filters) -> Query {
     query.with_some("filters", (!filters.is_empty()).then(|| filters.to_json()))
 }
 

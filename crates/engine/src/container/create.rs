@@ -1,9 +1,11 @@
 //! `create`: from a configuration to a record.
 
+use super::mounts::{self, Planned};
 use super::validate::validate;
 use super::{Config, Container, Driver, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::image::Image;
 use crate::paths::ContainerPaths;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
@@ -27,6 +29,8 @@ pub struct Created {
 struct Create {
     engine: Engine,
     wanted: Option<String>,
+    image: Image,
+    planned: Vec<Planned>,
     container: Container,
     paths: ContainerPaths,
 }
@@ -35,6 +39,7 @@ const CREATE: &[Step<Create>] = &[
     step("name", take_name, free_name),
     step("home", make_home, remove_home),
     step("user", find_user, nothing),
+    step("volumes", make_volumes, remove_volumes),
     step("record", write_record, remove_home),
 ];
 
@@ -47,6 +52,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
     let image = crate::image::find(engine, &config.image).await?;
     let config = merge(config, &image);
     validate(&config)?;
+    let planned = plan_mounts(engine, &config).await?;
     let id = ContainerId::from_bytes(crate::engine::random()?);
     let paths = engine.paths().container(&id, config.host.auto_remove);
     let container = Container {
@@ -55,9 +61,10 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
         created: Timestamp::now(),
         image: image.record.id.clone(),
         config,
+        mounts: Vec::new(),
     };
     let _wanted = engine.want_image(&image.record.id);
-    let mut create = Create { engine: engine.clone(), wanted, container, paths };
+    let mut create = Create { engine: engine.clone(), wanted, image, planned, container, paths };
     run("create", CREATE, &mut create).await?;
     Driver::new(engine, create.container, Summary::default()).spawn();
     Ok(Created { id, warnings: Vec::new() })
@@ -65,7 +72,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
 
 /// The image's configuration holds where the user said nothing (Docker's rules: a user's entrypoint drops the image's
 /// command, too).
-fn merge(mut config: Config, image: &crate::image::Image) -> Config {
+fn merge(mut config: Config, image: &Image) -> Config {
     let of_image = &image.config.document().config;
     let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     if config.entrypoint.is_none() {
@@ -149,6 +156,37 @@ fn find_user(create: &mut Create) -> Doing<'_, Result<()>> {
         }
         let root = super::bundle::rootfs(&create.engine, &create.container).await?;
         super::bundle::resolve_user(&root, typed).await.map(drop)
+    })
+}
+
+/// Looks at the host for what is to be bound.
+async fn plan_mounts(engine: &Engine, config: &Config) -> Result<Vec<Planned>> {
+    let (engine, config) = (engine.clone(), config.clone());
+    blocking(move || mounts::plan(engine.containers(), &config)).await
+}
+
+fn make_volumes(create: &mut Create) -> Doing<'_, Result<()>> {
+    Box::pin(async {
+        let planned = std::mem::take(&mut create.planned);
+        let (engine, container, image) =
+            (create.engine.clone(), create.container.clone(), create.image.clone());
+        let made = blocking(move || mounts::make(&engine, &container, &image, planned)).await;
+        create.container.mounts = made?;
+        Ok(())
+    })
+}
+
+fn remove_volumes(create: &mut Create) -> Doing<'_, ()> {
+    Box::pin(async {
+        let (engine, container) = (create.engine.clone(), create.container.clone());
+        // What is in them is deleted when the value is dropped.
+        let released = blocking(move || {
+            drop(mounts::release(&engine, &container, true));
+            Ok::<_, Error>(())
+        });
+        if let Err(e) = released.await {
+            tracing::error!("volumes of a container that was not made: {e}");
+        }
     })
 }
 

@@ -5,7 +5,8 @@
 //! verb asks for the monitor's connection and waits itself.
 
 use super::start::Start;
-use super::{Container, Endpoint, Phase, Snapshot, State, remove, rename};
+use super::{Container, Endpoint, Phase, Removal, Snapshot, State, mounts, remove, rename};
+use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{Connection, Entries};
 use crate::paths::ContainerPaths;
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Give it another name.
     Rename { to: String, done: oneshot::Sender<Result<()>> },
     /// Take it away. It does not run, or is killed first.
-    Remove { force: bool, name: String, done: oneshot::Sender<Result<()>> },
+    Remove { removal: Removal, name: String, done: oneshot::Sender<Result<()>> },
 }
 
 /// A container as the registry and the verbs hold it.
@@ -124,8 +125,13 @@ impl Driver {
         let container = Arc::new(container);
         let paths = engine.paths().container(&container.id, container.config.host.auto_remove);
         let state = State { phase: Phase::of(&summary), summary: summary.clone(), endpoint: None };
-        let snapshot =
-            Snapshot { container: container.clone(), state, log: paths.log(), bundle: paths.bundle.clone() };
+        let snapshot = Snapshot {
+            container: container.clone(),
+            state,
+            log: paths.log(),
+            bundle: paths.bundle.clone(),
+            volumes: engine.paths().volumes(),
+        };
         // Those of a former daemon, too.
         let told = Arc::new(AtomicBool::new(snapshot.state.phase.is_active()));
         let (state, _) = watch::channel(snapshot);
@@ -196,8 +202,8 @@ impl Driver {
                 let result = rename::in_turn(self, to).await;
                 answer(done, result);
             }
-            Command::Remove { force, name, done } => {
-                let result = remove::by_user(self, force, &name).await;
+            Command::Remove { removal, name, done } => {
+                let result = remove::by_user(self, removal, &name).await;
                 answer(done, result);
             }
         }
@@ -256,8 +262,24 @@ impl Driver {
     /// Process 1 has ended for good, or never came to be: what was lent is given back, first of all.
     pub(crate) async fn over(&mut self) {
         sandbox::release(self).await;
+        self.release_mounts().await;
         self.publish();
         self.after_the_end().await;
+    }
+
+    /// What its volumes' options had mounted is not needed any more.
+    pub(super) async fn release_mounts(&self) {
+        if self.container.mounts.is_empty() {
+            return;
+        }
+        let (engine, container) = (self.engine.clone(), self.container.clone());
+        let unmounted = blocking(move || {
+            mounts::unmount(&engine, &container);
+            Ok::<_, Error>(())
+        });
+        if let Err(e) = unmounted.await {
+            tracing::error!(container = self.container.id.short(), "its volumes: {e}");
+        }
     }
 
     /// `--rm`, or let the monitor go.
@@ -282,7 +304,9 @@ impl Driver {
         match super::bundle::connect(self).await {
             Ok(monitor) => {
                 self.monitor = Some(monitor);
-                if !self.phase().is_active() {
+                if self.phase().is_active() {
+                    mounts::still_mounted(&self.engine, &self.container);
+                } else {
                     super::bundle::undo_half_a_start(self).await;
                 }
             }

@@ -11,6 +11,7 @@ mod exec;
 mod inspect;
 mod kill;
 mod logs;
+mod mounts;
 mod name;
 mod oci;
 mod pause;
@@ -33,7 +34,7 @@ mod wait;
 
 pub use attach::{AttachRequest, attach};
 pub use config::{
-    Attach, Bind, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
+    Attach, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
 };
 pub use create::{Created, create};
 pub use diff::{Change, ChangeKind, Sizes, diff, sizes};
@@ -43,6 +44,10 @@ pub use exec::{
 pub use inspect::{inspect, list};
 pub use kill::kill;
 pub use logs::{LogFile, Logs, logs};
+pub use mounts::{
+    Bind, BindOptions, DriverOptions, Mount, MountKind, MountPoint, MountSource, Propagation, ReadOnly,
+    TmpfsOptions, VolumeOptions, VolumesFrom,
+};
 pub use oci::{MASKED_PATHS, READ_ONLY_PATHS};
 pub use pause::{pause, unpause};
 pub use phase::{Phase, State};
@@ -83,6 +88,8 @@ pub struct Container {
     pub image: Digest,
     /// What it is.
     pub config: Config,
+    /// What is mounted in it: made of what `config` asks for.
+    pub mounts: Vec<MountPoint>,
 }
 
 /// A container's place in a network while it runs. Written to the exec-root: format break.
@@ -111,4 +118,6 @@ pub struct Snapshot {
     pub log: PathBuf,
     /// Its hosts, hostname and resolv.conf are here.
     pub bundle: PathBuf,
+    /// All volumes are here, each in a folder of its name.
+    pub volumes: PathBuf,
 }

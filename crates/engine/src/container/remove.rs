@@ -3,7 +3,7 @@
 
 use super::driver::{Command, Driver};
 use super::phase::{Verdict, Wish, allow};
-use super::{Phase, bundle};
+use super::{Phase, bundle, mounts};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::paths::ContainerPaths;
@@ -19,6 +19,8 @@ use std::path::Path;
 pub struct Removal {
     /// Kill it first if it runs.
     pub force: bool,
+    /// Take its volumes without a name away, too.
+    pub volumes: bool,
 }
 
 /// Removes a container.
@@ -28,19 +30,19 @@ pub struct Removal {
 pub async fn remove(engine: &Engine, name: &str, removal: Removal) -> Result<()> {
     let handle = engine.containers().resolve(name)?;
     let name = name.to_owned();
-    handle.ask(|done| Command::Remove { force: removal.force, name, done }).await?
+    handle.ask(|done| Command::Remove { removal, name, done }).await?
 }
 
 /// A user's wish: what runs is killed first if that is wished.
-pub(super) async fn by_user(driver: &mut Driver, force: bool, name: &str) -> Result<()> {
+pub(super) async fn by_user(driver: &mut Driver, removal: Removal, name: &str) -> Result<()> {
     match allow(driver.phase(), Wish::Remove) {
         Verdict::Go => {}
-        Verdict::Running if force => kill(driver).await?,
+        Verdict::Running if removal.force => kill(driver).await?,
         Verdict::Running => return Err(Error::RemoveRunning { name: name.to_owned() }),
         _ => return Err(Error::Removing(name.to_owned())),
     }
     // With --rm, its end has removed it.
-    if driver.override_phase.is_some() { Ok(()) } else { take_away(driver).await }
+    if driver.override_phase.is_some() { Ok(()) } else { take_away(driver, removal.volumes).await }
 }
 
 /// Kills process 1 and sees to its end.
@@ -75,10 +77,13 @@ async fn kill(driver: &mut Driver) -> Result<()> {
 
 /// `--rm`: it has ended, or could not be started.
 pub(super) async fn when_over(driver: &mut Driver) -> Result<()> {
-    take_away(driver).await
+    take_away(driver, true).await
 }
 
-async fn take_away(driver: &mut Driver) -> Result<()> {
+async fn take_away(driver: &mut Driver, and_volumes: bool) -> Result<()> {
+    if !and_volumes {
+        disown_volumes(driver).await?;
+    }
     let id = driver.container.id.clone();
     driver.override_phase = Some(Phase::Removing);
     driver.publish();
@@ -89,6 +94,8 @@ async fn take_away(driver: &mut Driver) -> Result<()> {
         .await?;
     fail_on_purpose("remove", "record")?;
     sandbox::release(driver).await;
+    let discarded = release_volumes(driver, and_volumes).await?;
+    fail_on_purpose("remove", "volumes")?;
     driver.engine.containers().free_name(&driver.container.name);
     driver.engine.containers().remove(&id);
     fail_on_purpose("remove", "name")?;
@@ -107,8 +114,33 @@ async fn take_away(driver: &mut Driver) -> Result<()> {
             while monitor.entries.recv().await.is_some() {}
         }
         remove_files(paths).await;
+        let deleted = blocking(move || {
+            drop(discarded);
+            Ok::<_, Error>(())
+        });
+        if let Err(e) = deleted.await {
+            tracing::error!("a removed container's volumes: {e}");
+        }
     });
     Ok(())
+}
+
+/// Gives the volumes back. What is in those that go is deleted when the value is dropped.
+async fn release_volumes(driver: &Driver, and_remove: bool) -> Result<Option<impl Send + 'static>> {
+    if driver.container.mounts.is_empty() {
+        return Ok(None);
+    }
+    let (engine, container) = (driver.engine.clone(), driver.container.clone());
+    blocking(move || Ok::<_, Error>(Some(mounts::release(&engine, &container, and_remove)))).await
+}
+
+/// The volumes stay when the container goes.
+async fn disown_volumes(driver: &Driver) -> Result<()> {
+    if driver.container.mounts.is_empty() {
+        return Ok(());
+    }
+    let (engine, container) = (driver.engine.clone(), driver.container.clone());
+    blocking(move || mounts::disown(&engine, &container)).await
 }
 
 /// Deletes a container's files on disk and in memory.

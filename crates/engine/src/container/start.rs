@@ -1,7 +1,8 @@
 //! `start`: from a record to a running process 1.
 
-use super::Endpoint;
 use super::driver::{Command, Driver};
+use super::{Endpoint, mounts};
+use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection, Prepared};
 use crate::steps::{Doing, Step, nothing, run, step};
@@ -29,8 +30,9 @@ pub(crate) struct Start<'d> {
 }
 
 impl<'d> Start<'d> {
-    const STEPS: [Step<Self>; 5] = [
+    const STEPS: [Step<Self>; 6] = [
         step("monitor", launch_monitor, end_monitor),
+        step("mounts", prepare_mounts, release_mounts),
         step("address", reserve_address, release_address),
         step("prepare", prepare_process, nothing),
         step("network", attach_endpoint, detach_endpoint),
@@ -65,6 +67,24 @@ fn end_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
     Box::pin(async {
         super::bundle::end_monitor(start.driver).await;
     })
+}
+
+fn prepare_mounts<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let (engine, container) = (start.driver.engine.clone(), start.driver.container.clone());
+        if container.mounts.is_empty() {
+            return Ok(());
+        }
+        let result = blocking(move || mounts::prepare(&engine, &container)).await;
+        if result.is_err() {
+            start.driver.release_mounts().await;
+        }
+        result
+    })
+}
+
+fn release_mounts<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async { start.driver.release_mounts().await })
 }
 
 fn reserve_address<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {

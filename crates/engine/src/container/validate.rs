@@ -33,23 +33,7 @@ pub(super) fn validate(config: &Config) -> Result<()> {
         return invalid("Minimum memoryswap limit should be larger than memory limit, see usage".into());
     }
     capability::resolve(&config.host.cap_add, &config.host.cap_drop)?;
-    validate_binds(config)?;
     validate_log(config)
-}
-
-fn validate_binds(config: &Config) -> Result<()> {
-    for bind in &config.host.binds {
-        let (source, destination) = (&bind.source, &bind.destination);
-        let wrong = match destination.as_str() {
-            "/" => "invalid specification: destination can't be '/'".to_owned(),
-            path if path.starts_with('/') => continue,
-            path => format!("invalid mount path: '{path}' mount path must be absolute"),
-        };
-        return Err(Error::InvalidParameter(format!(
-            "invalid volume specification: '{source}:{destination}': invalid mount config for type \"bind\": {wrong}"
-        )));
-    }
-    Ok(())
 }
 
 fn validate_log(config: &Config) -> Result<()> {

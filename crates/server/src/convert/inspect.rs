@@ -1,11 +1,12 @@
 //! A container as `inspect` shows it: the record in Docker's words, and its phase as overlapping truths.
 
+use super::mounts;
 use super::network::{mode_name, settings};
 use sampan_api::body::{
-    ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, HostConfig, LogConfig, MountPoint,
-    NO_TIME, PortBinding, RestartPolicy,
+    ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, HostConfig, LogConfig, NO_TIME,
+    PortBinding, RestartPolicy,
 };
-use sampan_engine::container::{Bind, Config, MASKED_PATHS, Phase, READ_ONLY_PATHS, Snapshot, State};
+use sampan_engine::container::{Config, MASKED_PATHS, Phase, READ_ONLY_PATHS, Snapshot, State};
 use sampan_spec::Timestamp;
 use sampan_spec::bundle::Restart;
 
@@ -42,7 +43,7 @@ pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
             data: Some([("ID".to_owned(), record.id.to_string())].into()),
             name: DRIVER.into(),
         },
-        mounts: mounts(&record.config),
+        mounts: mounts::points(snapshot),
         config: config(&record.config, record.id.short()),
         network_settings: settings(snapshot),
         ..ContainerInspect::default()
@@ -118,9 +119,14 @@ fn host(config: &Config) -> HostConfig {
     let strings = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
     let number = |value: Option<u64>| value.and_then(|value| i64::try_from(value).ok());
     let (rows, columns) = host.console_size;
-    let binds: Vec<String> = host.binds.iter().map(bind).collect();
+    let texts = |words: Vec<String>| (!words.is_empty()).then_some(words);
+    let mounts: Vec<_> = host.mounts.iter().map(mounts::shown).collect();
     HostConfig {
-        binds: list(&binds),
+        binds: texts(host.binds.iter().map(ToString::to_string).collect()),
+        volumes_from: texts(host.volumes_from.iter().map(ToString::to_string).collect()),
+        volume_driver: host.volume_driver.clone(),
+        mounts: (!mounts.is_empty()).then_some(mounts),
+        tmpfs: (!host.tmpfs.is_empty()).then(|| host.tmpfs.clone()),
         log_config: LogConfig { r#type: host.log.driver.clone(), config: Some(host.log.options.clone()) },
         network_mode: mode_name(host.network).into(),
         port_bindings: port_bindings(config),
@@ -168,31 +174,6 @@ fn restart(policy: Restart) -> RestartPolicy {
         Restart::OnFailure { max_retries } => ("on-failure", max_retries),
     };
     RestartPolicy { name: name.into(), maximum_retry_count: count.into() }
-}
-
-fn bind(bind: &Bind) -> String {
-    let Bind { source, destination, options } = bind;
-    if options.is_empty() {
-        format!("{source}:{destination}")
-    } else {
-        format!("{source}:{destination}:{}", options.join(","))
-    }
-}
-
-/// What a list and inspect show as mounts.
-pub(crate) fn mounts(config: &Config) -> Vec<MountPoint> {
-    let has = |bind: &Bind, word: &str| bind.options.iter().any(|option| option == word);
-    let kinds = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
-    let mount = |bind: &Bind| MountPoint {
-        r#type: "bind".into(),
-        source: bind.source.clone(),
-        destination: bind.destination.clone(),
-        mode: bind.options.join(","),
-        rw: !has(bind, "ro"),
-        propagation: kinds.iter().find(|kind| has(bind, kind)).unwrap_or(&"rprivate").to_string(),
-        ..MountPoint::default()
-    };
-    config.host.binds.iter().map(mount).collect()
 }
 
 #[cfg(test)]

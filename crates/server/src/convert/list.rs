@@ -1,13 +1,14 @@
 //! Containers as `ps` shows them, and the filters that choose among them.
 
-use super::inspect::{mounts, status};
+use super::inspect::status;
+use super::mounts;
 use super::network::{mode_name, networks, port_summaries};
 use crate::error::Error;
 use regex_lite::Regex;
 use sampan_api::body::{ContainerSummary, PortSummary, SummaryHostConfig, SummaryNetworkSettings};
 use sampan_api::filters::FilterError;
 use sampan_api::{Filters, human};
-use sampan_engine::container::{Container, Phase, Snapshot, State};
+use sampan_engine::container::{Phase, Snapshot, State};
 use sampan_spec::Timestamp;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -60,7 +61,7 @@ pub(crate) fn choose<'s>(all: &'s [Snapshot], wanted: &Wanted) -> Result<Vec<&'s
             && any(filters.get("exited"), |code| exited_with(&snapshot.state, code))
             && (filters.get("ancestor").is_empty() || wanted.ancestors.contains(&record.image.to_string()))
             && doors.fit(snapshot)
-            && any(filters.get("volume"), |place| has_mount(record, place))
+            && any(filters.get("volume"), |place| mounts::has(snapshot, place))
             // There are no health checks and no services.
             && any(filters.get("health"), |word| word == HEALTH[0])
             && tasks != Some(true)
@@ -131,10 +132,6 @@ fn ports(filters: &Filters, name: &str) -> Result<Vec<Ports>, FilterError> {
 }
 
 /// Whether something is mounted at or from this place.
-fn has_mount(record: &Container, place: &str) -> bool {
-    record.config.host.binds.iter().any(|bind| bind.source == place || bind.destination == place)
-}
-
 fn created_of(all: &[Snapshot], filters: &Filters, name: &str) -> Result<Option<Timestamp>, Error> {
     let [typed, ..] = filters.get(name) else { return Ok(None) };
     let bare = typed.strip_prefix('/').unwrap_or(typed);
@@ -178,7 +175,7 @@ pub(crate) fn summary(snapshot: &Snapshot, now: Timestamp) -> ContainerSummary {
         status: status_text(&snapshot.state, now),
         host_config: SummaryHostConfig { network_mode: mode_name(record.config.host.network).into() },
         network_settings: SummaryNetworkSettings { networks: networks(snapshot) },
-        mounts: mounts(&record.config),
+        mounts: mounts::points(snapshot),
         ..ContainerSummary::default()
     }
 }

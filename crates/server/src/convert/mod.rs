@@ -6,10 +6,12 @@ pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod mounts;
 pub(crate) mod network;
 pub(crate) mod pull;
 pub(crate) mod stats;
 pub(crate) mod unsupported;
+pub(crate) mod volume;
 
 #[cfg(test)]
 mod sample;

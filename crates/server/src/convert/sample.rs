@@ -1,8 +1,8 @@
 //! Containers for tests, in every phase.
 
 use sampan_engine::container::{
-    Bind, Config, Container, Endpoint, HostConfig, Ipv4Net, Phase, PortBinding, PortMapping, Protocol,
-    Resources, Snapshot, State,
+    Bind, Config, Container, Endpoint, HostConfig, Ipv4Net, MountPoint, MountSource, Phase, PortBinding,
+    PortMapping, Propagation, Protocol, ReadOnly, Resources, Snapshot, State,
 };
 use sampan_spec::bundle::Restart;
 use sampan_spec::journal::{Exit, Summary};
@@ -35,6 +35,17 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         created: Timestamp::from_second(1_000_000).unwrap(),
         image: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
         config: config(),
+        mounts: vec![MountPoint {
+            destination: "/b".into(),
+            mode: "ro".into(),
+            read_only: ReadOnly::Tree,
+            source: MountSource::Bind {
+                path: "/a".into(),
+                recursive: true,
+                propagation: Propagation::default(),
+                create: true,
+            },
+        }],
     };
     let endpoint = Endpoint {
         id: "e".repeat(64),
@@ -54,6 +65,7 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         state: State { phase, summary, endpoint: Some(endpoint) },
         log: "/log".into(),
         bundle: "/bundle".into(),
+        volumes: "/volumes".into(),
     }
 }
 

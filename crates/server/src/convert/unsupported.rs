@@ -5,7 +5,7 @@ use crate::error::Error;
 use serde_json::{Map, Value};
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
-const HONOURED: [&str; 18] = [
+const HONOURED: [&str; 22] = [
     "AutoRemove",
     "Binds",
     "CapAdd",
@@ -13,6 +13,7 @@ const HONOURED: [&str; 18] = [
     "ConsoleSize",
     "LogConfig",
     "Memory",
+    "Mounts",
     "MemorySwap",
     "NanoCpus",
     "NetworkMode",
@@ -20,6 +21,9 @@ const HONOURED: [&str; 18] = [
     "PortBindings",
     "ReadonlyRootfs",
     "RestartPolicy",
+    "Tmpfs",
+    "VolumeDriver",
+    "VolumesFrom",
     // Where the client keeps the id.
     "ContainerIDFile",
     // For Windows, and ignored by Docker on Linux.
@@ -29,7 +33,7 @@ const HONOURED: [&str; 18] = [
 ];
 
 /// Values that say what is so anyway.
-const AS_IT_IS: [(&str, &[&str]); 8] = [
+const AS_IT_IS: [(&str, &[&str]); 7] = [
     ("CgroupnsMode", &["\"private\""]),
     ("IpcMode", &["\"private\""]),
     ("Isolation", &["\"default\""]),
@@ -37,14 +41,13 @@ const AS_IT_IS: [(&str, &[&str]); 8] = [
     ("Runtime", &["\"sampan-runtime\""]),
     ("ShmSize", &["67108864"]),
     ("UsernsMode", &["\"host\""]),
-    ("VolumeDriver", &["\"local\""]),
 ];
 
 /// Fields of which even an empty value asks for something: the client wants no path to be masked.
 const EMPTY_IS_A_WISH: [&str; 2] = ["MaskedPaths", "ReadonlyPaths"];
 
 /// Fields of the container itself that would be ignored otherwise.
-const OF_CONTAINER: [&str; 3] = ["NetworkDisabled", "MacAddress", "Volumes"];
+const OF_CONTAINER: [&str; 2] = ["NetworkDisabled", "MacAddress"];
 
 /// Refuses what cannot be honoured. Takes the whole body, without its `null`s.
 pub(crate) fn refuse(body: &Value) -> Result<(), Error> {
@@ -94,7 +97,6 @@ fn refuse_healthcheck(body: &Map<String, Value>) -> Result<(), Error> {
 
 fn advice(field: &str) -> &'static str {
     match field {
-        "Mounts" => "; use HostConfig.Binds (`--volume`)",
         "Privileged" => "; use HostConfig.CapAdd (`--cap-add`)",
         "CpuPeriod" | "CpuQuota" => "; use HostConfig.NanoCpus (`--cpus`)",
         _ => "",
@@ -119,8 +121,7 @@ mod tests {
             (json!({"CpuShares": 5}), "HostConfig.CpuShares"),
             (json!({"MaskedPaths": []}), "HostConfig.MaskedPaths"),
             (json!({"PidMode": "host"}), "HostConfig.PidMode"),
-            (json!({"Tmpfs": {"/x": ""}}), "HostConfig.Tmpfs"),
-            (json!({"Tmpfs": {"/x": "size=1"}}), "HostConfig.Tmpfs"),
+            (json!({"Tmpfs": {"/x": ""}, "VolumesFrom": ["c"]}), ""),
             (json!({"NotYetInvented": true}), "HostConfig.NotYetInvented"),
             (json!({"Init": true}), "HostConfig.Init"),
             (json!({"Init": false, "IpcMode": "private", "MemorySwappiness": -1, "ShmSize": 67_108_864}), ""),
@@ -129,7 +130,7 @@ mod tests {
             let want = if field.is_empty() { None } else { text(field) };
             assert_eq!(refused(json!({ "HostConfig": host })), want, "{field}");
         }
-        assert_eq!(refused(json!({"Volumes": {"/x": {}}})), text("Volumes"));
+        assert_eq!(refused(json!({"Volumes": {"/x": {}}})), None);
         assert_eq!(refused(json!({"Healthcheck": {"Test": ["CMD", "x"]}})), text("Healthcheck"));
         assert_eq!(refused(json!({"Healthcheck": {"Test": ["NONE"]}})), None);
         assert!(refused(json!({"HostConfig": {"Privileged": true}})).unwrap().ends_with("`--cap-add`)"));
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn every_field_is_one_of_dockers() {
-        let known = serde_json::to_value(HostConfig::default()).unwrap();
+        let all = HostConfig { mounts: Some(Vec::new()), tmpfs: Some([].into()), ..HostConfig::default() };
+        let known = serde_json::to_value(all).unwrap();
         for name in HONOURED.iter().chain(AS_IT_IS.iter().map(|(name, _)| name)) {
             assert!(known.get(name).is_some(), "{name}");
         }

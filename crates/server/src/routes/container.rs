@@ -184,7 +184,8 @@ pub(crate) async fn remove(call: &Call) -> Result<Outcome, Error> {
     if call.query.flag("link") {
         return Err(Error::unsupported("the parameter link"));
     }
-    container::remove(call.engine(), &call.name, Removal { force: call.query.flag("force") }).await?;
+    let removal = Removal { force: call.query.flag("force"), volumes: call.query.flag("v") };
+    container::remove(call.engine(), &call.name, removal).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

@@ -8,3 +8,4 @@ mod pull;
 pub(crate) mod stats;
 mod stream;
 pub(crate) mod system;
+pub(crate) mod volume;

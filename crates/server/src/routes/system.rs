@@ -79,7 +79,7 @@ pub(crate) async fn info(call: &Call) -> Result<Outcome, Error> {
         images: counts.images as u64,
         driver: DRIVER.into(),
         plugins: Plugins {
-            volume: Vec::new(),
+            volume: vec![sampan_engine::volume::DRIVER.into()],
             network: words(&["bridge", "host", "null"]),
             authorization: None,
             log: words(&["json-file", "none"]),

@@ -1,6 +1,7 @@
 //! What a container gets of its host.
 
 use super::{Port, PortBinding};
+use crate::container::{Bind, Mount, VolumesFrom};
 use sampan_spec::bundle::Restart;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,8 +9,16 @@ use std::collections::BTreeMap;
 /// What a container gets of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostConfig {
-    /// Folders and files of the host.
+    /// Mounts: `-v`.
     pub binds: Vec<Bind>,
+    /// Mounts: `--mount`.
+    pub mounts: Vec<Mount>,
+    /// Mounts: `--tmpfs`, options by path.
+    pub tmpfs: BTreeMap<String, String>,
+    /// Mounts: `--volumes-from`.
+    pub volumes_from: Vec<VolumesFrom>,
+    /// The driver of volumes that are made for `-v`; empty is `local`.
+    pub volume_driver: String,
     /// Limits.
     pub resources: Resources,
     /// Whose network it uses.
@@ -43,17 +52,6 @@ pub struct Resources {
     pub nano_cpus: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
-}
-
-/// A folder or file of the host in the container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bind {
-    /// An absolute path on the host.
-    pub source: String,
-    /// An absolute path in the container.
-    pub destination: String,
-    /// The options as the user gave them: `ro`, `rshared`, ...
-    pub options: Vec<String>,
 }
 
 /// Whose network a container uses.

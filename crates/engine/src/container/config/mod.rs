@@ -3,7 +3,7 @@
 mod host;
 mod ports;
 
-pub use host::{Bind, HostConfig, LogConfig, NetworkMode, Resources};
+pub use host::{HostConfig, LogConfig, NetworkMode, Resources};
 pub use ports::{ParsePortError, Port, PortBinding};
 
 use sampan_spec::Signal;
@@ -41,7 +41,7 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Ports that the program listens on.
     pub exposed_ports: BTreeSet<Port>,
-    /// Folders that the image declares as volumes.
+    /// Folders that the image or the user declares as volumes.
     pub volumes: BTreeSet<String>,
     /// The signal that asks it to end; empty is SIGTERM.
     pub stop_signal: String,

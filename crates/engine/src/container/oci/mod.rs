@@ -6,6 +6,7 @@ mod namespaces;
 mod process;
 mod resources;
 mod security;
+mod volumes;
 
 use super::Container;
 use super::driver::Driver;
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) host: &'a Host,
     /// Where `hosts`, `hostname` and `resolv.conf` are.
     pub(crate) bundle: &'a Path,
+    /// Where all volumes are.
+    pub(crate) volumes: &'a Path,
     /// Who the process is.
     pub(crate) user: &'a User,
 }
@@ -47,7 +50,8 @@ const EDITS: [Edit; 8] = [
 /// The configuration of a driver's container, whose process is this user.
 pub(crate) fn config(driver: &Driver, user: &User) -> Spec {
     let host = driver.engine.host();
-    build(&Context { container: &driver.container, host, bundle: &driver.paths.bundle, user })
+    let (bundle, volumes) = (&driver.paths.bundle, &driver.engine.paths().volumes());
+    build(&Context { container: &driver.container, host, bundle, volumes, user })
 }
 
 pub(crate) fn build(context: &Context<'_>) -> Spec {

@@ -2,7 +2,7 @@
 
 use super::resources::swap;
 use super::*;
-use crate::container::{Bind, NetworkMode, Resources, seccomp};
+use crate::container::{MountPoint, MountSource, NetworkMode, Propagation, ReadOnly, Resources, seccomp};
 use sampan_spec::oci::{LinuxNamespace, LinuxNamespaceType};
 
 #[test]
@@ -44,7 +44,48 @@ fn container(config: super::super::Config) -> Container {
         created: sampan_spec::Timestamp::UNIX_EPOCH,
         image: sampan_spec::Digest::from_sha256([1; 32]),
         config,
+        mounts: vec![
+            point("/v", ReadOnly::Tree, bind("/srv", Propagation::RPrivate)),
+            point("/v/deeper/shared", ReadOnly::No, bind("/mnt", Propagation::RShared)),
+            point("/etc", ReadOnly::Top, bind("/opt/etc", Propagation::Private)),
+            point(
+                "/data",
+                ReadOnly::No,
+                MountSource::Volume { name: "vol".into(), anonymous: false, subpath: "a/b".into() },
+            ),
+        ],
     }
+}
+
+fn point(destination: &str, read_only: ReadOnly, source: MountSource) -> MountPoint {
+    MountPoint { destination: destination.into(), mode: String::new(), read_only, source }
+}
+
+fn bind(path: &str, propagation: Propagation) -> MountSource {
+    MountSource::Bind { path: path.into(), recursive: true, propagation, create: true }
+}
+
+#[test]
+fn the_users_mounts_take_the_place_of_the_engines() {
+    let of = |tmpfs: &[(&str, &str)]| {
+        let mut config = super::super::Config::default();
+        config.host.tmpfs = tmpfs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let spec = build_for(config);
+        let mounts = spec.mounts().clone().unwrap();
+        mounts
+            .iter()
+            .map(|m| format!("{} {}", m.destination().display(), m.typ().clone().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let shown = of(&[("/dev/shm/", "size=1m"), ("/etc/hosts", "")]);
+    let count = |place: &str| shown.iter().filter(|line| line.starts_with(&format!("{place} "))).count();
+    assert_eq!((count("/dev/shm"), count("/etc/hosts"), count("/dev/pts")), (1, 1, 1), "{shown:?}");
+    let place = |line: &str| shown.iter().position(|other| other == line).unwrap();
+    assert!(
+        place("/etc bind") < place("/etc/hosts tmpfs") && place("/etc bind") < place("/etc/resolv.conf bind")
+    );
+    let shown = of(&[("/dev", "")]);
+    assert!(shown.iter().filter(|line| line.starts_with("/dev")).eq(["/dev tmpfs"]), "{shown:?}");
 }
 
 fn build_for(config: super::super::Config) -> Spec {
@@ -59,19 +100,23 @@ fn build_for(config: super::super::Config) -> Spec {
         container: &container(config),
         host: &host,
         bundle: Path::new("/run/sampan/containers/x"),
+        volumes: Path::new("/var/lib/sampan/volumes"),
     })
 }
 
 #[test]
 fn the_whole_configuration() {
-    let bind = Bind { source: "/srv".into(), destination: "/data".into(), options: vec!["ro".into()] };
     let resources =
         Resources { memory: Some(64 << 20), memory_swap: None, nano_cpus: Some(500_000_000), pids: Some(10) };
     let config = super::super::Config {
         cmd: Some(vec!["sh".into(), "-c".into(), "true".into()]),
         env: vec!["A=1".into()],
         user: "www-data".into(),
-        host: super::super::HostConfig { binds: vec![bind], resources, ..Default::default() },
+        host: super::super::HostConfig {
+            tmpfs: [("/tmp".to_owned(), "size=1m,exec".to_owned())].into(),
+            resources,
+            ..Default::default()
+        },
         ..Default::default()
     };
     insta::assert_snapshot!(readable(&build_for(config)));

@@ -1,9 +1,9 @@
 //! What a container gets of the host.
 
-use super::binds::binds;
 use super::network::ports;
 use super::resources::resources;
 use super::{Error, invalid};
+use crate::convert::mounts;
 use sampan_api::body::{HostConfig, RestartPolicy};
 use sampan_engine::container::{HostConfig as EngineHost, LogConfig, NetworkMode};
 use sampan_spec::bundle::Restart;
@@ -18,7 +18,11 @@ pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) ->
         if host.log_config.r#type.is_empty() { LogConfig::default().driver } else { host.log_config.r#type };
     let [rows, columns] = host.console_size.map(|size| u16::try_from(size).unwrap_or(0));
     Ok(EngineHost {
-        binds: binds(host.binds.unwrap_or_default())?,
+        binds: mounts::binds(host.binds.unwrap_or_default())?,
+        mounts: mounts::mounts(host.mounts.unwrap_or_default())?,
+        tmpfs: host.tmpfs.unwrap_or_default(),
+        volumes_from: mounts::volumes_from(host.volumes_from.unwrap_or_default()),
+        volume_driver: host.volume_driver,
         resources,
         network,
         ports: ports(host.port_bindings.unwrap_or_default())?,

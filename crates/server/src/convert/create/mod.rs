@@ -1,6 +1,5 @@
 //! From a create request to an engine's configuration, with Docker's complaints.
 
-mod binds;
 mod host;
 mod network;
 mod resources;
@@ -52,7 +51,7 @@ fn container(config: ContainerConfig, host: EngineHost) -> Result<Config, Error>
         },
         labels: config.labels.unwrap_or_default(),
         exposed_ports: ports.keys().map(|text| port(text)).collect::<Result<BTreeSet<Port>, Error>>()?,
-        volumes: BTreeSet::new(),
+        volumes: config.volumes.unwrap_or_default().into_keys().collect(),
         stop_signal: config.stop_signal,
         stop_timeout: config.stop_timeout,
         host,
