@@ -1,4 +1,4 @@
-//! `sampan inspect`, `sampan container inspect` and `sampan image inspect`.
+//! `sampan inspect`, `sampan container inspect`, `sampan image inspect` and `sampan volume inspect`.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -44,6 +44,14 @@ pub(crate) struct ImageInspect {
     format: Option<String>,
 }
 
+/// Its arguments.
+#[derive(clap::Args)]
+pub(crate) struct VolumeInspect {
+    names: Vec<String>,
+    #[arg(short, long, value_name = "string", help = super::FORMAT_HELP)]
+    format: Option<String>,
+}
+
 impl Verb for Inspect {
     const NAME: &'static str = "inspect";
     const ABOUT: &'static str = "Return low-level information on Docker objects";
@@ -52,13 +60,18 @@ impl Verb for Inspect {
 
     fn run(self, context: &Context) -> Result<u8, Error> {
         let kinds = match self.r#type.as_deref() {
-            None => &[Kind::Container, Kind::Image][..],
+            None => &[Kind::Container, Kind::Image, Kind::Volume][..],
             Some("container") => &[Kind::Container],
             Some("image") => &[Kind::Image],
-            Some("") => return Err(Error::Refused("type is empty: must be one of \"container\", \"image\"")),
+            Some("volume") => &[Kind::Volume],
+            Some("") => {
+                return Err(Error::Refused(
+                    "type is empty: must be one of \"container\", \"image\", \"volume\"",
+                ));
+            }
             Some(other) => {
                 return Err(Error::Invalid(format!(
-                    "unknown type: {other:?}: must be one of \"container\", \"image\""
+                    "unknown type: {other:?}: must be one of \"container\", \"image\", \"volume\""
                 )));
             }
         };
@@ -90,10 +103,23 @@ impl Verb for ImageInspect {
     }
 }
 
+impl Verb for VolumeInspect {
+    const NAME: &'static str = "inspect";
+    const ABOUT: &'static str = "Display detailed information on one or more volumes";
+    const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
+    const COUNT: Count = Count::AtLeast(1);
+
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let kinds = &[Kind::Volume];
+        Request { names: self.names, format: self.format, size: false, kinds }.run(context)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Container,
     Image,
+    Volume,
 }
 
 struct Request<'k> {
@@ -141,6 +167,7 @@ impl Request<'_> {
                 Kind::Container if name.is_empty() => return Err(sampan_api::Error::NoName.into()),
                 Kind::Container => format!("/containers/{escaped}/json{}", size.to_suffix()),
                 Kind::Image => format!("/images/{escaped}/json"),
+                Kind::Volume => format!("/volumes/{escaped}"),
             };
             match get(client, &path).await {
                 Err(error) if error.is_status(404) && i + 1 < self.kinds.len() => {}

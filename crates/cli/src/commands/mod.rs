@@ -31,6 +31,7 @@ mod tag;
 mod top;
 mod unpause;
 mod version;
+mod volume;
 mod wait;
 
 use crate::verb::{Entry, Group, entry, named};
@@ -110,6 +111,17 @@ pub(crate) static GROUPS: &[Group] = &[
             entry::<pull::Pull>(),
             named::<rmi::Rmi>("rm", &["remove"]),
             entry::<tag::Tag>(),
+        ],
+    },
+    Group {
+        name: "volume",
+        about: "Manage volumes",
+        verbs: &[
+            entry::<volume::Create>(),
+            entry::<inspect::VolumeInspect>(),
+            named::<volume::Ls>("ls", &["list"]),
+            entry::<volume::Prune>(),
+            named::<volume::Rm>("rm", &["remove"]),
         ],
     },
     Group {

@@ -3,6 +3,7 @@
 pub(crate) mod cpus;
 pub(crate) mod env;
 pub(crate) mod filter;
+pub(crate) mod mounts;
 pub(crate) mod numbers;
 pub(crate) mod ports;
 pub(crate) mod volumes;

@@ -43,7 +43,7 @@ pub(crate) fn volume(text: &str, here: &Path) -> Result<Volume, VolumeError> {
 }
 
 /// An absolute path without `.` and `..`, by its text alone.
-fn clean(path: &Path) -> String {
+pub(crate) fn clean(path: &Path) -> String {
     use std::path::Component;
     let mut names = Vec::new();
     for component in path.components() {

@@ -1,0 +1,11 @@
+//! `sampan volume ...`, a file a verb.
+
+mod create;
+mod ls;
+mod prune;
+mod rm;
+
+pub(super) use create::Create;
+pub(super) use ls::Ls;
+pub(super) use prune::Prune;
+pub(super) use rm::Rm;
