@@ -18,6 +18,8 @@ mod problem;
 mod redirect;
 mod registry;
 mod request;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod token;
 mod transport;

@@ -72,6 +72,16 @@ pub fn root_file_system() -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
+/// A tar file with one file, whose name nobody looks at.
+pub fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = header(EntryType::Regular, 0o644, content.len());
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_cksum();
+    let mut tar = Builder::new(Vec::new());
+    tar.append(&header, content).unwrap();
+    tar.into_inner().unwrap()
+}
+
 /// A tar file as `docker save` makes it, of one image with one layer and this command.
 pub fn docker_archive(name: &str, layer: &[u8], command: &[&str]) -> Vec<u8> {
     let config = serde_json::json!({

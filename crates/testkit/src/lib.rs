@@ -10,11 +10,12 @@ mod image;
 mod leaks;
 mod network;
 mod process;
+pub mod registry;
 mod session;
 
 pub use client::{Cli, Output};
 pub use daemon::{Daemon, Programs};
-pub use image::{docker_archive, root_file_system};
+pub use image::{docker_archive, root_file_system, tar_of};
 pub use network::Network;
 pub use process::{eventually, pids_mentioning, soon};
 pub use session::Session;

@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 /// A program, or a file by its whole path, and the package that has it.
 type Need = (&'static str, &'static str);
 
-const TESTS: &[Need] =
-    &[("busybox", "busybox-static"), ("nft", "nftables"), ("iptables", "iptables"), ("ip", "iproute2")];
+const TESTS: &[Need] = &[
+    ("busybox", "busybox-static"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("ip", "iproute2"),
+    ("docker-registry", "docker-registry"),
+];
 const MACHINE: &[Need] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("mkfs.ext4", "e2fsprogs"),
