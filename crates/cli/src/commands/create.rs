@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::print;
+use crate::progress::Place;
 use crate::verb::Verb;
 use sampan_api::Client;
 use sampan_api::body::{ContainerCreate, ContainerCreated};
@@ -77,7 +78,9 @@ async fn with_image(
     }
     match (create().await.map_err(Error::from), reference) {
         (Err(error), Some(reference)) if when == When::Missing && is_missing(&error) => {
-            print::error(&format!("Unable to find image '{}' locally", reference.familiar()));
+            if flags.pull.place() != Place::Nowhere {
+                print::error(&format!("Unable to find image '{}' locally", reference.familiar()));
+            }
             fetch(&reference).await?;
             Ok(create().await?)
         }
