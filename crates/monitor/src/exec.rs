@@ -77,8 +77,7 @@ impl Monitor {
         let stdio = ends.as_ref().map_or(Stdio::Terminal { size }, Ends::stdio);
         let started = sampan_runtime::exec(&target, &process.process, stdio)?;
         let streams = match started.console {
-            Some(master) => Streams::terminal(master, attached && process.stdin)
-                .map_err(|e| failure("copy the terminal", Some(&e)))?,
+            Some(master) => Streams::terminal(master, attached && process.stdin),
             None => streams,
         };
         Ok(Process::new(started.pid, started.pidfd, streams))

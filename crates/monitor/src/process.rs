@@ -9,6 +9,7 @@ use sampan_spec::stream::Stream;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// So much input may wait for a process before its client is not read any more, in bytes.
@@ -34,9 +35,9 @@ pub(crate) struct Process {
 /// The monitor's ends.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    pub(crate) stdin: Option<OwnedFd>,
-    pub(crate) stdout: Option<OwnedFd>,
-    pub(crate) stderr: Option<OwnedFd>,
+    pub(crate) stdin: Option<Rc<OwnedFd>>,
+    pub(crate) stdout: Option<Rc<OwnedFd>>,
+    pub(crate) stderr: Option<Rc<OwnedFd>>,
     pub(crate) terminal: bool,
 }
 
@@ -85,10 +86,11 @@ impl Streams {
         Ok((ours, ends))
     }
 
-    /// A terminal's master, for both directions.
-    pub(crate) fn terminal(master: OwnedFd, stdin: bool) -> io::Result<Self> {
-        let stdin = if stdin { Some(master.try_clone()?) } else { None };
-        Ok(Self { stdin, stdout: Some(nonblocking(master)?), stderr: None, terminal: true })
+    /// A terminal's master, for both directions. Its process runs already and must be supervised, so nothing here may fail:
+    /// no descriptor is copied, and a terminal that could block the monitor would be hung up.
+    pub(crate) fn terminal(master: OwnedFd, stdin: bool) -> Self {
+        let master = nonblocking(master).ok();
+        Self { stdin: master.clone().filter(|_| stdin), stdout: master, stderr: None, terminal: true }
     }
 }
 
@@ -99,9 +101,9 @@ impl Ends {
 }
 
 /// Pipes and masters are descriptions of their own: the process's ends stay as they are.
-fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
+fn nonblocking(fd: OwnedFd) -> io::Result<Rc<OwnedFd>> {
     rustix::io::ioctl_fionbio(&fd, true)?;
-    Ok(fd)
+    Ok(Rc::new(fd))
 }
 
 impl Process {
@@ -221,6 +223,22 @@ impl Process {
         }
         if gone || self.input.is_empty() {
             self.input = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pty::{OpenptFlags, openpt};
+
+    #[test]
+    fn a_terminal_takes_one_descriptor() {
+        for stdin in [true, false] {
+            let streams = Streams::terminal(openpt(OpenptFlags::RDWR).unwrap(), stdin);
+            assert_eq!(Rc::strong_count(streams.stdout.as_ref().unwrap()), 1 + usize::from(stdin));
+            assert_eq!(streams.stdin.is_some(), stdin);
+            assert_eq!(rustix::io::read(streams.stdout.unwrap(), &mut [0; 1]), Err(Errno::AGAIN));
         }
     }
 }

@@ -117,7 +117,7 @@ impl Monitor {
         let Running { pid, pidfd, console, sandbox, root } = waiting.prepared.start()?;
         let stdin = self.bundle.supervise.stdin != Stdin::Null;
         let streams = match console {
-            Some(master) => Streams::terminal(master, stdin).map_err(|e| failure("terminal", "copy", &e))?,
+            Some(master) => Streams::terminal(master, stdin),
             None => waiting.streams,
         };
         if self.memory.events.is_none() {
