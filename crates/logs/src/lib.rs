@@ -5,3 +5,5 @@
 
 pub mod journal;
 pub mod json_file;
+#[cfg(test)]
+mod testing;

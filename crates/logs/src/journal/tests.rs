@@ -1,6 +1,7 @@
 //! The journal's file: torn lines, two writers, rewriting.
 
 use super::*;
+use crate::testing::SmallDisk;
 use proptest::prelude::*;
 use sampan_spec::journal::{Event, Exit, Status, Summary};
 use std::fs;
@@ -111,6 +112,54 @@ fn room_is_kept_ahead() {
     let metadata = fs::metadata(&path).unwrap();
     assert_eq!(metadata.len(), 0);
     assert!(metadata.blocks() * 512 >= 8 << 10);
+}
+
+/// A process to execute, of about a usual size.
+fn exec_created(number: u8) -> Event {
+    let process: sampan_spec::journal::ExecProcess = serde_json::from_value(serde_json::json!({
+        "process": {"args": ["x".repeat(1500)], "cwd": "/", "user": {"uid": 0, "gid": 0}},
+        "stdin": false, "stdout": true, "stderr": true,
+    }))
+    .unwrap();
+    Event::ExecCreated { exec: sampan_spec::ExecId::from_bytes([number; 32]), process }
+}
+
+#[test]
+fn a_full_disk_leaves_room_for_what_happens_to_process_1() {
+    let disk = SmallDisk::new("64k");
+    let path = disk.path("journal");
+    let mut writer = Writer::open(&path).unwrap();
+    writer.append(started(7)).unwrap();
+    disk.fill();
+    let refused = (0..50).filter(|number| writer.append(exec_created(*number)).is_err()).count();
+    assert!((40..50).contains(&refused), "{refused}");
+    assert!(writer.write_snapshot().is_err());
+    for _ in 0..8 {
+        writer.append(Event::Paused).unwrap();
+        writer.append(Event::Resumed).unwrap();
+    }
+    let exited = writer.append(Event::Exited(Exit { code: 3, signal: None, oom: false })).unwrap();
+    assert_eq!(read(&path, 0).unwrap().last(), Some(&exited));
+    disk.free();
+    writer.append(started(8)).unwrap();
+    let snapshot = writer.write_snapshot().unwrap();
+    assert_eq!(read(&path, exited.seq + 1).unwrap(), [snapshot]);
+    assert_eq!(&Summary::of(&read(&path, 0).unwrap()), writer.summary());
+}
+
+#[test]
+fn what_a_full_disk_took_in_half_is_replaced() {
+    let disk = SmallDisk::new("64k");
+    let path = disk.path("journal");
+    let mut writer = Writer::open(&path).unwrap();
+    disk.fill();
+    let written = (0..1000).take_while(|pid| writer.append(started(*pid)).is_ok()).count();
+    assert!(written > 40, "{written}");
+    assert!(fs::read(&path).unwrap().last() != Some(&b'\n'), "nothing was torn");
+    assert_eq!(seqs(&path, 0).len(), written);
+    disk.free();
+    writer.append(Event::Paused).unwrap();
+    assert_eq!(seqs(&path, 0), (1..=written as u64).chain([written as u64 + 2]).collect::<Vec<_>>());
 }
 
 proptest! {

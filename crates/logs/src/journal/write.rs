@@ -3,6 +3,7 @@
 use super::JournalError;
 use super::read::{entries, whole_lines};
 use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::time::ClockId;
 use sampan_spec::Timestamp;
 use sampan_spec::journal::{Entry, Event, Summary};
@@ -11,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// How much room is always allocated ahead, in bytes.
+/// How much room is always allocated ahead, in bytes. On a full disk one half of it is for what happens to process 1 alone.
 const AHEAD: u64 = 8 << 10;
 /// Above this size the file is rewritten as one snapshot.
 const REWRITE_ABOVE: u64 = 256 << 10;
@@ -23,6 +24,8 @@ pub struct Writer {
     file: File,
     length: u64,
     allocated: u64,
+    /// The file system has no room for more.
+    full: bool,
     rewrite_above: u64,
     summary: Summary,
 }
@@ -44,7 +47,8 @@ impl Writer {
         let mut summary = Summary::default();
         entries(&content).for_each(|entry| summary.apply(&entry));
         let (allocated, rewrite_above) = (length, REWRITE_ABOVE);
-        let mut writer = Self { path: path.to_owned(), file, length, allocated, rewrite_above, summary };
+        let path = path.to_owned();
+        let mut writer = Self { path, file, length, allocated, full: false, rewrite_above, summary };
         writer.allocate();
         Ok(writer)
     }
@@ -72,21 +76,49 @@ impl Writer {
         entry
     }
 
-    /// Writes an entry from [`Self::take_entry`].
+    /// Writes an entry from [`Self::take_entry`]. On a full disk those that are not about process 1 are refused while there
+    /// is still room for the others.
     ///
     /// # Errors
     /// [`JournalError::Write`].
     pub fn write_line(&mut self, entry: &Entry) -> Result<(), JournalError> {
         let line = line_of(entry);
-        let written = self.file.write_all_at(&line, self.length);
-        if let Err(source) = written {
-            // What part of the line there is must not stand before the next one; if this fails too, readers skip it.
-            let _ = self.file.set_len(self.length);
-            return Err(JournalError::Write { path: self.path.clone(), source });
-        }
-        self.length += line.len() as u64;
+        let length = line.len() as u64;
+        self.allocate();
+        let written =
+            if self.full && !is_vital(&entry.event) && self.length + length + AHEAD / 2 > self.allocated {
+                Err(Errno::NOSPC.into())
+            } else {
+                // What part of a line there is after a failure has no end: readers skip it, and the next line replaces it.
+                // Cutting it off would give the blocks behind it away, too.
+                self.file.write_all_at(&line, self.length)
+            };
+        written.map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+        self.length += length;
         self.allocate();
         Ok(())
+    }
+
+    /// Writes one snapshot for all that happened; gives its entry. It also stands for entries that could not be written.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`]: then there is no such entry.
+    pub fn write_snapshot(&mut self) -> Result<Entry, JournalError> {
+        let snapshot = self.snapshot();
+        self.write_line(&snapshot)?;
+        self.summary.apply(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// As [`Self::write_snapshot`], without the file.
+    pub fn take_snapshot(&mut self) -> Entry {
+        let snapshot = self.snapshot();
+        self.summary.apply(&snapshot);
+        snapshot
+    }
+
+    fn snapshot(&self) -> Entry {
+        entry(self.summary.seq + 1, Event::Snapshot { summary: Box::new(self.summary.clone()) })
     }
 
     /// Replaces a file that has grown by one snapshot; gives its entry if it did.
@@ -97,8 +129,7 @@ impl Writer {
         if self.length <= self.rewrite_above {
             return Ok(None);
         }
-        let snapshot =
-            entry(self.summary.seq + 1, Event::Snapshot { summary: Box::new(self.summary.clone()) });
+        let snapshot = self.snapshot();
         let line = line_of(&snapshot);
         let fail = |source| JournalError::Write { path: self.path.clone(), source };
         self.file = replace(&self.path, &line).map_err(fail)?;
@@ -114,10 +145,33 @@ impl Writer {
     fn allocate(&mut self) {
         if self.allocated < self.length + AHEAD / 2 {
             let allocated = rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.length, AHEAD);
+            self.full = matches!(allocated, Err(Errno::NOSPC | Errno::DQUOT));
             if allocated.is_ok() {
                 self.allocated = self.length + AHEAD;
             }
         }
+    }
+}
+
+/// Whether an event is about process 1: there are few of them and they are short, and an end must not be forgotten.
+fn is_vital(event: &Event) -> bool {
+    match event {
+        Event::Started { .. }
+        | Event::StartFailed { .. }
+        | Event::StopRequested { .. }
+        | Event::RestartRequested { .. }
+        | Event::Exited(_)
+        | Event::Restarting { .. }
+        | Event::Paused
+        | Event::Resumed
+        | Event::OutOfMemory
+        | Event::MonitorLost => true,
+        Event::ExecCreated { .. }
+        | Event::ExecStarted { .. }
+        | Event::ExecFailed { .. }
+        | Event::ExecEnded { .. }
+        | Event::LogGap { .. }
+        | Event::Snapshot { .. } => false,
     }
 }
 
@@ -140,7 +194,7 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     loop {
         let file = open(path, OFlags::CREATE).map_err(fail)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(JournalError::Locked { path: path.to_owned() }),
+            Err(Errno::WOULDBLOCK) => return Err(JournalError::Locked { path: path.to_owned() }),
             result => result.map_err(|e| fail(e.into()))?,
         }
         let (ours, there) = (file.metadata().map_err(fail)?, std::fs::metadata(path));
