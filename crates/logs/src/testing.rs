@@ -13,8 +13,14 @@ pub(crate) struct SmallDisk(OwnedFd);
 
 impl SmallDisk {
     pub(crate) fn new(size: &str) -> Self {
+        Self::with(&[("size", size)])
+    }
+
+    pub(crate) fn with(options: &[(&str, &str)]) -> Self {
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
-        fsconfig_set_string(&context, "size", size).unwrap();
+        for (name, value) in options {
+            fsconfig_set_string(&context, *name, *value).unwrap();
+        }
         fsconfig_create(&context).unwrap();
         Self(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap())
     }

@@ -1,6 +1,7 @@
 //! The log as a whole: what is written is what is read, over rotations, from the end, and while it grows.
 
 use super::*;
+use crate::testing::SmallDisk;
 use proptest::prelude::*;
 use sampan_spec::Timestamp;
 use sampan_spec::monitor::LogQuery;
@@ -199,6 +200,62 @@ proptest! {
         let tail = log.read(LogQuery { tail: Some(3), ..ALL });
         prop_assert_eq!(&tail[..], &lines[lines.len().saturating_sub(3)..]);
     }
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    Reader::open(path, ALL).map_or(Vec::new(), |mut reader| rest(&mut reader))
+}
+
+#[test]
+fn a_log_that_cannot_be_rotated_grows_on() {
+    let mut log = Log::new(Some(1), 2);
+    let blocked = rotated(&log.path(), 1);
+    fs::create_dir_all(blocked.join("x")).unwrap();
+    log.write(Stream::Stdout, b"1\n2\n3\nfo", 0);
+    log.write(Stream::Stdout, b"ur\n", 1);
+    assert_eq!(fs::read_to_string(log.path()).unwrap().lines().count(), 4);
+    fs::remove_dir_all(&blocked).unwrap();
+    log.write(Stream::Stdout, b"5\n", 2);
+    assert_eq!(log.read(ALL), ["1\n", "2\n", "3\n", "four\n", "5\n"]);
+    assert_eq!(log.writer.take_lost(), 0);
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_block_costs_the_lines_that_do_not_fit() {
+    let disk = SmallDisk::new("32k");
+    let path = disk.path("log");
+    let mut writer = Writer::open(&path, Some(1 << 20), 2).unwrap();
+    let size = |name: &str| fs::metadata(disk.path(name)).map_or(0, |metadata| metadata.len());
+    let mut block = Vec::new();
+    for number in 0..1000 {
+        block.extend_from_slice(format!("{number}\n").as_bytes());
+    }
+    block.extend_from_slice(b"half");
+    disk.fill();
+    let now = Timestamp::UNIX_EPOCH;
+    assert!(writer.write(Stream::Stdout, &block, now).is_err());
+    assert_eq!((writer.take_lost() > 1000 * 60, size("log")), (true, 0));
+    disk.free();
+    writer.write(Stream::Stdout, b" and half\n", now).unwrap();
+    assert_eq!((lines(&path), writer.take_lost()), (vec!["half and half\n".to_owned()], 0));
+}
+
+#[test]
+fn an_empty_file_is_not_rotated() {
+    // The root, two files of the log, and one that is in the way.
+    let disk = SmallDisk::with(&[("size", "64k"), ("nr_inodes", "4")]);
+    let path = disk.path("log");
+    let mut writer = Writer::open(&path, Some(1), 3).unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    fs::write(disk.path("other"), "").unwrap();
+    writer.write(Stream::Stdout, b"1\n", now).unwrap();
+    writer.write(Stream::Stdout, b"2\n", now).unwrap();
+    assert!(writer.write(Stream::Stdout, b"3\n4\n", now).is_err());
+    assert!(writer.take_lost() > 100);
+    assert!(writer.write(Stream::Stdout, b"5\n", now).is_err());
+    fs::remove_file(disk.path("other")).unwrap();
+    writer.write(Stream::Stdout, b"6\n", now).unwrap();
+    assert_eq!(lines(&path), ["1\n", "2\n", "6\n"]);
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub struct Writer {
     out: Vec<u8>,
     clock: Clock,
     lost: u64,
+    /// Why the last ones were.
+    failure: Option<io::Error>,
+    /// Moving the files has failed; it is tried again with the next output.
+    unmoved: bool,
 }
 
 /// The beginning of a line.
@@ -55,24 +59,28 @@ impl Writer {
             out: Vec::new(),
             clock: Clock::new(),
             lost: 0,
+            failure: None,
+            unmoved: false,
         })
     }
 
-    /// Takes output of a stream that came at `now`; whole lines go to the file.
+    /// Takes output of a stream that came at `now`; whole lines go to the file. Where it cannot be rotated it grows on.
     ///
     /// # Errors
-    /// Those of write(2), open(2) and rename(2): these lines are lost, which [`Self::take_lost`] counts.
+    /// Those of write(2) and open(2): some of these lines are lost, which [`Self::take_lost`] counts.
     pub fn write(&mut self, stream: Stream, bytes: &[u8], now: Timestamp) -> io::Result<()> {
         let mut time = Vec::with_capacity(32);
         self.clock.write(now, &mut time);
+        self.unmoved = false;
         let mut rest = bytes;
         while let Some(at) = memchr::memchr(b'\n', rest) {
-            self.text(stream, &rest[..at], &time)?;
-            self.end_line(stream, true, &time)?;
+            self.text(stream, &rest[..at], &time);
+            self.end_line(stream, true, &time);
             rest = &rest[at + 1..];
         }
-        self.text(stream, rest, &time)?;
-        self.flush()
+        self.text(stream, rest, &time);
+        self.flush();
+        self.result()
     }
 
     /// Writes what has no end yet: the streams have ended.
@@ -84,13 +92,13 @@ impl Writer {
         self.clock.write(now, &mut time);
         for stream in [Stream::Stdout, Stream::Stderr] {
             if !self.unfinished(stream).text.is_empty() {
-                self.end_line(stream, false, &time)?;
+                self.end_line(stream, false, &time);
             }
             *self.unfinished(stream) = Unfinished::default();
         }
-        self.flush()?;
+        self.flush();
         self.out = Vec::new();
-        Ok(())
+        self.result()
     }
 
     /// The beginning of a stream's line that is not in the file yet.
@@ -107,26 +115,24 @@ impl Writer {
     }
 
     /// Adds text without a newline to a stream's line.
-    fn text(&mut self, stream: Stream, text: &[u8], time: &[u8]) -> io::Result<()> {
+    fn text(&mut self, stream: Stream, text: &[u8], time: &[u8]) {
         let mut rest = text;
         while self.unfinished(stream).text.len() + rest.len() >= PIECE {
             let (piece, more) = rest.split_at(PIECE - self.unfinished(stream).text.len());
             self.unfinished(stream).text.extend_from_slice(piece);
-            self.end_piece(stream, time)?;
+            self.end_piece(stream, time);
             rest = more;
         }
         self.unfinished(stream).text.extend_from_slice(rest);
-        Ok(())
     }
 
-    fn end_piece(&mut self, stream: Stream, time: &[u8]) -> io::Result<()> {
+    fn end_piece(&mut self, stream: Stream, time: &[u8]) {
         let since = self.unfinished(stream).since.clone().unwrap_or_else(|| time.to_owned());
-        self.encode(stream, false, &since)?;
+        self.encode(stream, false, &since);
         self.unfinished(stream).since = Some(since);
-        Ok(())
     }
 
-    fn end_line(&mut self, stream: Stream, newline: bool, time: &[u8]) -> io::Result<()> {
+    fn end_line(&mut self, stream: Stream, newline: bool, time: &[u8]) {
         match self.unfinished(stream).since.take() {
             Some(since) => self.encode(stream, newline, &since),
             None => self.encode(stream, newline, time),
@@ -134,31 +140,42 @@ impl Writer {
     }
 
     /// Turns a stream's text into a line of the file, in a new file if this one is full.
-    fn encode(&mut self, stream: Stream, newline: bool, time: &[u8]) -> io::Result<()> {
-        if self.size.saturating_add(self.out.len() as u64) >= self.max_size {
-            self.flush()?;
-            self.rotate()?;
+    fn encode(&mut self, stream: Stream, newline: bool, time: &[u8]) {
+        if !self.unmoved && self.size.saturating_add(self.out.len() as u64) >= self.max_size {
+            self.flush();
+            // It may have taken nothing.
+            if self.size >= self.max_size {
+                self.unmoved = self.rotate().is_err();
+            }
         }
         let mut text = std::mem::take(&mut self.unfinished(stream).text);
         encode(&text, newline, stream, time, &mut self.out);
         text.clear();
         self.unfinished(stream).text = text;
-        Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Writes what is encoded. What cannot be written is lost.
+    fn flush(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
         let out = std::mem::take(&mut self.out);
-        let result = self.file().and_then(|mut file| file.write_all(&out));
-        if result.is_ok() {
-            self.size += out.len() as u64;
-        } else {
-            self.lost += out.len() as u64;
-            // The line that is half there goes; where that fails, opening cuts it and readers skip it.
-            let _ = self.file.as_ref().map(|file| file.set_len(self.size));
+        match self.file().and_then(|mut file| file.write_all(&out)) {
+            Ok(()) => self.size += out.len() as u64,
+            Err(error) => {
+                self.lost += out.len() as u64;
+                self.failure.get_or_insert(error);
+                // The line that is half there goes; where that fails, opening cuts it and readers skip it.
+                let _ = self.file.as_ref().map(|file| file.set_len(self.size));
+            }
         }
         self.out = out;
         self.out.clear();
-        result
+    }
+
+    /// Why lines were lost since the last call.
+    fn result(&mut self) -> io::Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Readers go on in the old file, so it is moved or unlinked, never cut.
@@ -170,6 +187,7 @@ impl Writer {
         if self.max_files < 2 {
             ignore_missing(fs::remove_file(&self.path))?;
         }
+        self.size = 0;
         self.file().map(|_| ())
     }
 
