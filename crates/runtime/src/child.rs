@@ -23,7 +23,6 @@ use crate::wire::{self, Message};
 use crate::{Launch, Stdio};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, move_mount};
-use rustix::process::DumpableBehavior;
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::{Cgroup, Door};
 use sampan_sys::mount::{Attributes, Propagation, change};
@@ -75,11 +74,6 @@ fn prepare(
     door.enter_v1().or_fail(stage::CGROUP, || "enter the cgroup")?;
     rustix::process::setsid().or_fail(stage::PROCESS, || "setsid")?;
     rustix::process::umask(Mode::empty());
-    if plan.namespaces.joined.iter().any(|(kind, _)| *kind == Namespaces::PID) {
-        // Others see this process already.
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-            .or_fail(stage::PROCESS, || "make the process private")?;
-    }
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc =
         rustix::fs::openat(CWD, "/proc", flags, Mode::empty()).or_fail(stage::PROCESS, || "open /proc")?;

@@ -6,12 +6,11 @@
 use crate::Stdio;
 use crate::child::{self, Finish, Standard, execute, open_terminal};
 use crate::failure::{OrFail, failure, stage};
-use crate::launch::in_pid_namespace;
+use crate::launch::{in_pid_namespace, privately};
 use crate::limits::cgroup_failure;
 use crate::plan::{ProcessPlan, namespace_kind};
 use crate::wire::{self, Message};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::process::DumpableBehavior;
 use sampan_spec::journal::Failure;
 use sampan_spec::oci;
 use sampan_sys::cgroup::{Cgroup, Door};
@@ -100,10 +99,12 @@ fn start(
     }
     let others = kinds - Namespaces::PID;
     let make = || {
-        clone(Namespaces::empty(), door.unified(), &keep, || {
-            child::report(socket, run(plan, target.pidfd, others, stdio, &door, socket))
+        privately(|| {
+            clone(Namespaces::empty(), door.unified(), &keep, || {
+                child::report(socket, run(plan, target.pidfd, others, stdio, &door, socket))
+            })
+            .or_fail(stage::NAMESPACES, || "clone3")
         })
-        .or_fail(stage::NAMESPACES, || "clone3")
     };
     if kinds.contains(Namespaces::PID) { in_pid_namespace(target.pidfd, make) } else { make() }
 }
@@ -149,8 +150,6 @@ fn enter(
     stdio: Stdio<'_>,
     door: &Door,
 ) -> Result<(OwnedFd, Standard), Failure> {
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .or_fail(stage::PROCESS, || "make the process private")?;
     door.enter_v1().or_fail(stage::CGROUP, || "enter the cgroup")?;
     rustix::process::setsid().or_fail(stage::PROCESS, || "setsid")?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

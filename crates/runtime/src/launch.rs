@@ -6,6 +6,7 @@ use crate::limits::cgroup_failure;
 use crate::plan::Plan;
 use crate::wire::{self, Message};
 use crate::{Launch, Stdio, child, rootfs};
+use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::{Cgroup, Layout};
 use sampan_sys::process::{Child, Namespaces, clone, join, signal, wait};
@@ -134,9 +135,23 @@ fn clone_child(launch: &Launch<'_>, plan: &Plan, cgroup: &Cgroup, ends: &Ends<'_
             .or_fail(stage::NAMESPACES, || "clone3")
     };
     match joined_pid {
-        Some((_, namespace)) => in_pid_namespace(namespace.as_fd(), start),
+        Some((_, namespace)) => in_pid_namespace(namespace.as_fd(), || privately(start)),
         None => start(),
     }
+}
+
+/// Makes children whose memory is closed to the processes around them from their first moment (`PR_SET_DUMPABLE`), up to their
+/// program: others may see them at once. This process is as it was afterwards, as its own `/proc` entry depends on it.
+pub(crate) fn privately<T>(start: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let was = dumpable_behavior().or_fail(stage::PROCESS, || "ask for PR_GET_DUMPABLE")?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .or_fail(stage::PROCESS, || "make the process private")?;
+    let started = start();
+    if was == DumpableBehavior::Dumpable {
+        // This can always be set; and where it is not, only a core dump is missing.
+        let _ = set_dumpable_behavior(was);
+    }
+    started
 }
 
 /// Makes children in another pid name space; afterwards they are made in ours again. `namespace` may be a pidfd.
@@ -252,5 +267,22 @@ impl Drop for Undo {
         if let Some(cgroup) = self.cgroup.take() {
             let _ = cgroup.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_are_private_from_their_birth() {
+        let in_child = privately(|| {
+            let child = clone(Namespaces::empty(), None, &[], || {
+                i32::from(dumpable_behavior().unwrap() == DumpableBehavior::NotDumpable)
+            });
+            Ok(wait(&child.unwrap().pidfd).unwrap())
+        });
+        assert_eq!(in_child.unwrap(), sampan_sys::process::Ended::Code(1));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
     }
 }
