@@ -167,6 +167,23 @@ impl Drop for Forget<'_> {
     }
 }
 
+/// A frame on its way. Given up in its middle, by a time-out or an error, it ends the connection: what came next would be
+/// read as the rest of it.
+struct Sending<'a> {
+    stream: &'a UnixStream,
+    rest: &'a [u8],
+    begun: bool,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if self.begun && !self.rest.is_empty() {
+            // It has ended already where this fails.
+            let _ = rustix::net::shutdown(self.stream, rustix::net::Shutdown::Both);
+        }
+    }
+}
+
 impl Shared {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,11 +204,13 @@ impl Shared {
     async fn send(&self, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let _whole_frames = self.writing.lock().await;
         let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
-        let mut sent = 0;
-        while sent < frame.len() {
-            let fds: &[BorrowedFd<'_>] = if sent == 0 { &fds } else { &[] };
-            let write = || socket::send_with_fds(&self.stream, &frame[sent..], fds);
-            sent += self.stream.async_io(Interest::WRITABLE, write).await?;
+        let mut sending = Sending { stream: &self.stream, rest: frame, begun: false };
+        while !sending.rest.is_empty() {
+            let fds: &[BorrowedFd<'_>] = if sending.begun { &[] } else { &fds };
+            let write = || socket::send_with_fds(&self.stream, sending.rest, fds);
+            let sent = self.stream.async_io(Interest::WRITABLE, write).await?;
+            sending.begun = true;
+            sending.rest = &sending.rest[sent..];
         }
         Ok(())
     }
@@ -296,5 +315,31 @@ impl CallError {
             Self::Late => format!("no answer in {} s", DEADLINE.as_secs()),
         };
         Error::Monitor { id: id.short().to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[tokio::test]
+    async fn half_a_frame_ends_the_connection() {
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let stream = UnixStream::from_std(ours).unwrap();
+        let shared = Shared { stream, writing: tokio::sync::Mutex::default(), waiting: Mutex::default() };
+        let connection = Connection { id: ContainerId::from_bytes([1; 32]), shared: Arc::new(shared) };
+        let (sender, _entries) = mpsc::unbounded_channel();
+        let reading = tokio::spawn(read_all(connection.shared.clone(), sender));
+        // Nobody reads, so it waits in its middle.
+        let large =
+            connection.hand_over(Request::Removed, vec![0; 1 << 20], theirs.try_clone().unwrap().into());
+        assert!(tokio::time::timeout(Duration::from_millis(50), large).await.is_err());
+        reading.await.unwrap();
+        assert!(matches!(connection.call(Request::Removed).await, Err(CallError::Gone(_))));
+        let mut got = Vec::new();
+        theirs.read_to_end(&mut got).unwrap();
+        assert!(!got.is_empty() && got.len() < 1 << 20, "{}", got.len());
     }
 }

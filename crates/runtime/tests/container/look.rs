@@ -271,7 +271,7 @@ fn failed_programs_are_worded_as_by_runc() {
         ("nope", 2, r#"exec: "nope": executable file not found in $PATH"#),
         ("/nope", 2, r#"exec: "/nope": stat /nope: no such file or directory"#),
         ("/etc/passwd", 13, r#"exec: "/etc/passwd": permission denied"#),
-        ("/etc", 21, r#"exec: "/etc": is a directory"#),
+        ("/etc", 21, r#"exec: "/etc": is a directory: permission denied"#),
         ("/bad", 8, "exec /bad: exec format error"),
     ] {
         let box_ = Box_::new(&[program]);
