@@ -61,6 +61,8 @@ pub(crate) enum Error {
     Install(#[from] InstallError),
     #[error("cannot start a daemon: {0}")]
     Start(#[from] StartError),
+    #[error("{}", archive_text(.0))]
+    Archive(#[from] sampan_archive::Error),
     #[error("open {path}: {}", os_text(source))]
     Open { path: String, source: io::Error },
     #[error("{}", os_text(.0))]
@@ -142,6 +144,15 @@ fn engine_text(error: &sampan_api::Error) -> String {
             }
             text
         }
+    }
+}
+
+fn archive_text(error: &sampan_archive::Error) -> String {
+    use sampan_archive::Error as E;
+    match error {
+        E::Read { path, source } => format!("cannot read {path}: {}", os_text(source)),
+        E::Write { entry, source } => format!("cannot write {entry:?}: {}", os_text(source)),
+        other => other.to_string(),
     }
 }
 

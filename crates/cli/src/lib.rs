@@ -7,6 +7,7 @@ mod commands;
 mod confirm;
 mod container_flags;
 mod context;
+mod copying;
 mod credentials;
 mod each;
 mod error;

@@ -47,6 +47,26 @@ pub enum Error {
     /// A container cannot get another name.
     #[error("Error when allocating new name: {0}")]
     NewName(Box<Error>),
+    /// There is nothing at a path in a container.
+    #[error("Could not find the file {path} in container {name}")]
+    NoSuchPath {
+        /// The path.
+        path: String,
+        /// The container, as the caller named it.
+        name: String,
+    },
+    /// A tar cannot be unpacked in what is no folder.
+    #[error("extraction point is not a directory")]
+    NoExtractionPoint,
+    /// Nothing can be copied into a root file system that cannot be written.
+    #[error("container rootfs is marked read-only")]
+    ReadOnlyRoot,
+    /// Somebody copies from the container or into it.
+    #[error("the container's files are being copied")]
+    RootLent(crate::container::Returned),
+    /// Files could not be copied.
+    #[error(transparent)]
+    Archive(#[from] sampan_archive::Error),
     /// ps(1) would not.
     #[error("ps: {0}")]
     Ps(String),
@@ -285,6 +305,11 @@ impl Error {
             Self::AlreadyStarted(_) | Self::AlreadyStopped(_) => ErrorKind::NotModified,
             Self::NotSupported(_) => ErrorKind::NotImplemented,
             Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
+            Self::NoSuchPath { .. } => ErrorKind::NotFound,
+            Self::NoExtractionPoint => ErrorKind::InvalidParameter,
+            Self::ReadOnlyRoot => ErrorKind::Forbidden,
+            Self::RootLent(_) => ErrorKind::Conflict,
+            Self::Archive(e) => archive_kind(e),
             Self::NewName(e) => e.kind(),
             Self::Volume(e) => e.kind(),
             Self::Store(e) => e.kind(),
@@ -323,5 +348,17 @@ impl Error {
     /// A start failed as the container's child reported.
     pub(crate) fn start(failure: Failure) -> Self {
         Self::Start(failure.message)
+    }
+}
+
+fn archive_kind(error: &sampan_archive::Error) -> ErrorKind {
+    use sampan_archive::Error as E;
+    match error {
+        E::NotFound { .. } => ErrorKind::NotFound,
+        E::Tar(e) if !e.is_foreign() => ErrorKind::System,
+        E::Tar(_) | E::Outside { .. } | E::OverFolder { .. } | E::OverFile { .. } => {
+            ErrorKind::InvalidParameter
+        }
+        E::NotFolder { .. } | E::Read { .. } | E::Stream(_) | E::Write { .. } => ErrorKind::System,
     }
 }

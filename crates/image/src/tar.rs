@@ -11,6 +11,7 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 mod whiteout;
+pub mod write;
 
 pub use sparse::Chunk;
 pub use whiteout::{Whiteout, whiteout};

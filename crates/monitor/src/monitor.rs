@@ -239,6 +239,8 @@ impl Monitor {
     /// The daemon has removed the container.
     pub(crate) fn removed(&mut self) {
         self.life.removed = true;
+        // Nobody will start it.
+        self.abandon();
         self.answer_waiters(&[WaitCondition::Removed]);
     }
 

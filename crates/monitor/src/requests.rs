@@ -121,6 +121,7 @@ impl Monitor {
             Request::Hello { version } => self.hello(version).map(Some),
             Request::Subscribe { after } => self.subscribe(asker, after),
             Request::Prepare => self.prepare_for(asker),
+            Request::Root => self.root(asker),
             Request::Start => self.start().map(|pid| Some(Answer::Started { pid })),
             Request::Abandon => {
                 self.abandon();
@@ -177,6 +178,15 @@ impl Monitor {
             connection.subscribed = true;
         }
         DONE
+    }
+
+    fn root(&mut self, asker: Asker) -> Reply {
+        if !matches!(self.state, State::Created) {
+            return Err(Refusal::AlreadyStarted);
+        }
+        let root = sampan_runtime::root(&self.bundle.supervise.rootfs).map_err(Failed)?;
+        self.answer(asker, Ok(Answer::Done), vec![root]);
+        Ok(None)
     }
 
     /// Answers first and mounts then, while the daemon configures the network.

@@ -38,8 +38,16 @@ pub use sampan_spec::journal::Failure;
 
 use sampan_spec::bundle::RootFs;
 use sampan_spec::oci;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+
+/// A root file system as a detached mount, without a process in it.
+///
+/// # Errors
+/// What could not be mounted.
+pub fn root(rootfs: &RootFs) -> Result<OwnedFd, Failure> {
+    rootfs::root(rootfs)
+}
 
 /// What to start.
 #[derive(Clone, Copy, Debug)]

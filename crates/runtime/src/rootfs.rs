@@ -27,7 +27,20 @@ const OPTION_PATH_MAX: usize = 200;
 
 /// The root and the bind mounts in the plan's order.
 pub(crate) fn build(plan: &Plan) -> Result<(OwnedFd, Vec<OwnedFd>), Failure> {
-    let root = match &plan.rootfs {
+    let root = root(&plan.rootfs)?;
+    let mut binds = Vec::new();
+    for mount in &plan.mounts {
+        if let MountKind::Bind { recursive } = mount.kind {
+            let bound = bind(&mount.source, recursive, &mount.options);
+            binds.push(bound.map_err(|e| mount_failure(&mount.source, &mount.destination, &e))?);
+        }
+    }
+    Ok((root, binds))
+}
+
+/// A root file system as a detached mount, which nothing that is mounted elsewhere reaches.
+pub(crate) fn root(rootfs: &RootFs) -> Result<OwnedFd, Failure> {
+    let root = match rootfs {
         RootFs::Path { path } => {
             tree(path, true).or_fail(stage::ROOTFS, || format!("rootfs {}", path.display()))?
         }
@@ -39,14 +52,7 @@ pub(crate) fn build(plan: &Plan) -> Result<(OwnedFd, Vec<OwnedFd>), Failure> {
     let none = Attributes::empty();
     change(&root, none, none, Some(Propagation::Private), true)
         .or_fail(stage::ROOTFS, || "make rootfs private")?;
-    let mut binds = Vec::new();
-    for mount in &plan.mounts {
-        if let MountKind::Bind { recursive } = mount.kind {
-            let bound = bind(&mount.source, recursive, &mount.options);
-            binds.push(bound.map_err(|e| mount_failure(&mount.source, &mount.destination, &e))?);
-        }
-    }
-    Ok((root, binds))
+    Ok(root)
 }
 
 /// A failure to mount, as runc words it.

@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{container, exec, image, stats, system, volume};
+use crate::routes::{archive, container, exec, image, stats, system, volume};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -52,6 +52,9 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ContainerRestart => container::restart(&call).await,
         Operation::ContainerRename => container::rename(&call).await,
         Operation::ContainerStats => stats::stats(&call).await,
+        Operation::ContainerPathStat => archive::stat(&call).await,
+        Operation::ContainerArchive => archive::read(&call).await,
+        Operation::ContainerUnpack => archive::write(call).await,
         Operation::ContainerChanges => container::changes(&call).await,
         Operation::ContainerPrune => container::prune(&call).await,
         Operation::ContainerTop => container::top(&call).await,

@@ -121,6 +121,9 @@ pub enum Request {
     Prepare,
     /// Let process 1 run. Prepares first if nobody did. Answered with `Started`.
     Start,
+    /// Build the root file system for whoever copies from it or into it while no process uses it. Answered with `Done` and one
+    /// descriptor, a detached mount. Who has that sees to it that it is gone before the next `Prepare`.
+    Root,
     /// Undo `Prepare`, or end the monitor where nothing was prepared. Answered with `Done`.
     Abandon,
     /// Send a signal to process 1.

@@ -1,6 +1,7 @@
 //! Bodies of requests and answers, a file per noun. Fields have Docker's names; what Docker writes as `null` is an
 //! `Option` here, and what it leaves out is not written.
 
+mod archive;
 mod container;
 mod exec;
 mod host;
@@ -12,6 +13,7 @@ mod stats;
 mod system;
 mod volume;
 
+pub use archive::{PATH_STAT, PathStat, go_mode};
 pub use container::{
     ContainerConfig, ContainerCreate, ContainerCreated, ContainerInspect, ContainerState, ContainerSummary,
     GraphDriver, Healthcheck, MountPoint, PortSummary, SummaryHostConfig, SummaryNetworkSettings, WaitAnswer,

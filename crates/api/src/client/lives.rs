@@ -1,11 +1,14 @@
 //! The endpoints that change or look at a container during its life, as functions.
 
-use super::{Body, Client, JsonLines};
+use super::{Body, ByteStream, Client, JsonLines};
+use crate::Error;
 use crate::Filters;
 use crate::Result;
-use crate::body::{Change, ContainersPruned, Processes, Stats};
+use crate::body::{Change, ContainersPruned, PATH_STAT, PathStat, Processes, Stats};
 use crate::query::{Query, escape};
-use http::Method;
+use http::{Method, Response};
+use hyper::body::Incoming;
+use tokio::io::AsyncRead;
 
 /// Every function fails when the daemon cannot be reached or refuses ([`crate::Error`]).
 #[allow(clippy::missing_errors_doc, reason = "said once, above")]
@@ -65,9 +68,48 @@ impl Client {
         self.json(Method::POST, &format!("/containers/prune{}", query.to_suffix()), Body::Empty).await
     }
 
+    /// `HEAD /containers/{name}/archive`: what is at a path. An absence has no text.
+    pub async fn container_path_stat(&self, name: &str, path: &str) -> Result<PathStat> {
+        let path = archive_path(name, Query::default().with("path", path));
+        described(&self.send(Method::HEAD, &path, Body::Empty).await?, &path)
+    }
+
+    /// `GET /containers/{name}/archive`: what is at a path, as a tar.
+    pub async fn container_archive(&self, name: &str, path: &str) -> Result<(PathStat, ByteStream)> {
+        let path = archive_path(name, Query::default().with("path", path));
+        let response = self.send(Method::GET, &path, Body::Empty).await?;
+        let stat = described(&response, &path)?;
+        Ok((stat, ByteStream::new(response)))
+    }
+
+    /// `PUT /containers/{name}/archive`: a tar into a folder, in which folders do not replace anything else nor the other way
+    /// round. `for_user`: all belongs to the container's user.
+    pub async fn container_unpack(
+        &self,
+        name: &str,
+        path: &str,
+        tar: Box<dyn AsyncRead + Send + Unpin>,
+        for_user: bool,
+    ) -> Result<()> {
+        let query = Query::default().with("path", path).with("noOverwriteDirNonDir", "true");
+        let query = if for_user { query.with("copyUIDGID", "true") } else { query };
+        self.done(Method::PUT, &archive_path(name, query), Body::Tar(tar)).await.map(drop)
+    }
+
     /// `POST /containers/{name}/{verb}`, of which only the success counts.
     async fn to_container(&self, name: &str, verb: &str, query: Query) -> Result<()> {
         let path = format!("/containers/{}/{verb}{}", escape(name), query.to_suffix());
         self.done(Method::POST, &path, Body::Empty).await.map(drop)
     }
+}
+
+fn archive_path(name: &str, query: Query) -> String {
+    format!("/containers/{}/archive{}", escape(name), query.to_suffix())
+}
+
+/// The header that says what is at the path.
+fn described(response: &Response<Incoming>, path: &str) -> Result<PathStat> {
+    let stat = response.headers().get(PATH_STAT).and_then(|value| PathStat::from_header(value.as_bytes()));
+    let missing = || serde::de::Error::custom(format!("the header {PATH_STAT} is missing"));
+    stat.ok_or_else(|| Error::Answer { path: path.to_owned(), source: missing() })
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 mod container_prune;
+mod cp;
 mod create;
 mod diff;
 mod exec;
@@ -39,6 +40,7 @@ use crate::verb::{Entry, Group, entry, named};
 /// `sampan run`, ...
 pub(crate) static VERBS: &[Entry] = &[
     entry::<attach::Attach>(),
+    entry::<cp::Cp>(),
     entry::<create::Create>(),
     entry::<diff::Diff>(),
     entry::<exec::Exec>(),
@@ -76,6 +78,7 @@ pub(crate) static GROUPS: &[Group] = &[
         about: "Manage containers",
         verbs: &[
             entry::<attach::Attach>(),
+            entry::<cp::Cp>(),
             entry::<create::Create>(),
             entry::<diff::Diff>(),
             entry::<exec::Exec>(),

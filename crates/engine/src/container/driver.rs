@@ -4,6 +4,7 @@
 //! reads the published snapshot and waits for nobody. What takes long (a stop, a client's stream) is not done here: the
 //! verb asks for the monitor's connection and waits itself.
 
+use super::copy::Lent;
 use super::start::Start;
 use super::{Container, Endpoint, Phase, Removal, Snapshot, State, mounts, remove, rename};
 use crate::blocking::blocking;
@@ -15,8 +16,8 @@ use sampan_spec::ContainerId;
 use sampan_spec::journal::{Entry, Event, Summary};
 use sampan_spec::monitor::Request;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     CatchUp(oneshot::Sender<()>),
     /// Let it run.
     Start(oneshot::Sender<Result<()>>),
+    /// Lend its root file system, which no process uses.
+    Root(oneshot::Sender<Result<Arc<Lent>>>),
     /// Give it another name.
     Rename { to: String, done: oneshot::Sender<Result<()>> },
     /// Take it away. It does not run, or is killed first.
@@ -104,6 +107,8 @@ pub(crate) struct Driver {
     pub(crate) monitor: Option<Monitor>,
     /// The last monitor as it goes: the next must not meet its mounts and cgroup.
     pub(super) leaving: Option<JoinHandle<()>>,
+    /// Its root file system, as long as somebody copies from it or into it.
+    lent: Weak<Lent>,
     /// Set while and after its removal.
     pub(crate) override_phase: Option<Phase>,
     /// Whether clients may hear from the monitor itself how its container ends.
@@ -143,6 +148,7 @@ impl Driver {
             endpoint: None,
             monitor: None,
             leaving: None,
+            lent: Weak::new(),
             override_phase: None,
             told,
             state,
@@ -198,6 +204,10 @@ impl Driver {
                 let result = self.start().await;
                 answer(reply, result);
             }
+            Command::Root(reply) => {
+                let lent = self.lend().await;
+                answer(reply, lent);
+            }
             Command::Rename { to, done } => {
                 let result = rename::in_turn(self, to).await;
                 answer(done, result);
@@ -235,11 +245,33 @@ impl Driver {
         Ok(connection)
     }
 
+    /// Lends the root file system of a container without processes. Who asks while it is lent gets the same mount: one
+    /// writable layer cannot be mounted twice.
+    async fn lend(&mut self) -> Result<Arc<Lent>> {
+        if let Some(lent) = self.lent.upgrade() {
+            return Ok(lent);
+        }
+        let name = self.container.name.clone();
+        match self.phase() {
+            Phase::Created | Phase::Exited(_) => {}
+            Phase::Removing | Phase::Dead => return Err(Error::Removing(name)),
+            _ => return Err(Error::AlreadyStarted(name)),
+        }
+        let connection = self.monitor().await?;
+        let root = connection.root().await.map_err(|e| e.about(&self.container.id, &name))?;
+        let lent = Arc::new(Lent::new(root));
+        self.lent = Arc::downgrade(&lent);
+        Ok(lent)
+    }
+
     async fn start(&mut self) -> Result<()> {
         use super::phase::{Verdict, Wish, allow};
         let name = self.container.name.clone();
         match allow(self.phase(), Wish::Start) {
-            Verdict::Go => Start::run(self).await,
+            Verdict::Go => match self.lent.upgrade() {
+                Some(lent) => Err(Error::RootLent(lent.returned())),
+                None => Start::run(self).await,
+            },
             Verdict::Already => Err(Error::AlreadyStarted(name)),
             Verdict::Paused => Err(Error::StartPaused),
             _ => Err(Error::Removing(name)),

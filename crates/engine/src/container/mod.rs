@@ -4,6 +4,7 @@ mod attach;
 mod bundle;
 mod capability;
 mod config;
+mod copy;
 mod create;
 mod diff;
 mod driver;
@@ -36,6 +37,7 @@ pub use attach::{AttachRequest, attach};
 pub use config::{
     Attach, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
 };
+pub use copy::{CopyIn, Packed, PathStat, Returned, copy_in, copy_out, path_stat};
 pub use create::{Created, create};
 pub use diff::{Change, ChangeKind, Sizes, diff, sizes};
 pub use exec::{

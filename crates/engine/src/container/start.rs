@@ -17,7 +17,14 @@ use sampan_spec::monitor::Request;
 /// When there is none, it runs already (kind `NotModified`), or a step fails; then nothing of the attempt stays but the
 /// error in its state.
 pub async fn start(engine: &Engine, name: &str) -> Result<()> {
-    engine.containers().resolve(name)?.ask(Command::Start).await?
+    let handle = engine.containers().resolve(name)?;
+    loop {
+        match handle.ask(Command::Start).await? {
+            // A process must not meet a second mount of its files.
+            Err(Error::RootLent(mut returned)) => returned.wait().await,
+            other => return other,
+        }
+    }
 }
 
 /// What the steps need and make.

@@ -111,6 +111,12 @@ impl Connection {
         Ok(Prepared { network: fds.pop().zip(route) })
     }
 
+    /// Has the root file system built: a detached mount.
+    pub(crate) async fn root(&self) -> Result<OwnedFd, CallError> {
+        let (answer, mut fds) = self.exchange(Request::Root, Vec::new(), None, Some(DEADLINE)).await?;
+        fds.pop().ok_or_else(|| unexpected(&answer))
+    }
+
     /// A call that needs no waiting.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, CallError> {
         Ok(self.exchange(request, Vec::new(), None, Some(DEADLINE)).await?.0)

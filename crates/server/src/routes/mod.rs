@@ -1,5 +1,6 @@
 //! From a request to a verb and back, a file per noun.
 
+pub(crate) mod archive;
 pub(crate) mod container;
 pub(crate) mod exec;
 pub(crate) mod image;
