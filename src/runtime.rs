@@ -1,4 +1,5 @@
-//! The runtime's program: an OCI runtime's command line, the monitor of a container, and the keeper of the daemon.
+//! The runtime's program: an OCI runtime's command line, the monitor of a container, the keeper of the daemon, and process 1
+//! of a container with `--init`, where it is mounted as `docker-init`.
 
 use sampan_monitor::keep;
 use std::ffi::OsString;
@@ -8,6 +9,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let name = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&name).file_name().is_some_and(|name| name == "docker-init") {
+        // Behind the name stands `--`.
+        return code(sampan_runtime::init::run(std::env::args_os().skip(2)));
+    }
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match args.first().and_then(|verb| verb.to_str()) {
         Some("monitor") if args.len() == 2 => match sampan_monitor::run(Path::new(&args[1])) {
@@ -22,7 +28,10 @@ fn main() -> ExitCode {
 
 fn oci(args: &[OsString]) -> ExitCode {
     let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let code = sampan_runtime::cli::run(&args, &mut std::io::stdout(), &mut std::io::stderr());
+    code(sampan_runtime::cli::run(&args, &mut std::io::stdout(), &mut std::io::stderr()))
+}
+
+fn code(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 

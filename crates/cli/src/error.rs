@@ -1,6 +1,7 @@
 //! What can go wrong, how it is said, and with which exit code. The texts are Docker's where Docker has one.
 
 use crate::format::template::FormatError;
+use crate::options::devices::DeviceError;
 use crate::options::env::EnvError;
 use crate::options::ports::PortError;
 use crate::options::volumes::VolumeError;
@@ -47,6 +48,8 @@ pub(crate) enum Error {
     Address(#[from] sampan_api::ParseAddressError),
     #[error(transparent)]
     Clap(#[from] clap::Error),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     #[error(transparent)]
     Env(#[from] EnvError),
     #[error(transparent)]

@@ -15,6 +15,9 @@ pub enum Error {
     /// No container has this name or id.
     #[error("No such container: {0}")]
     NoSuchContainer(String),
+    /// Another container's name spaces cannot be shared.
+    #[error("{0}")]
+    Peer(String),
     /// The prefix of an id fits more than one container.
     #[error("multiple IDs found with provided prefix: {0}")]
     AmbiguousContainer(String),
@@ -300,6 +303,7 @@ impl Error {
             | Self::Removing(_)
             | Self::RemoveRunning { .. }
             | Self::NoTerminal(_)
+            | Self::Peer(_)
             | Self::StillRunning
             | Self::ImageInUse(_) => ErrorKind::Conflict,
             Self::AlreadyStarted(_) | Self::AlreadyStopped(_) => ErrorKind::NotModified,

@@ -1,5 +1,6 @@
 //! The program `sampan-runtime` as the engine uses it: a sealed copy for the daemon's lifetime, launched once per monitor.
 
+use crate::container::Container;
 use crate::host::Host;
 use crate::paths::{ContainerPaths, Paths};
 use crate::{Error, Result};
@@ -78,21 +79,30 @@ impl Runtime {
     }
 
     /// The pids of a container's processes on the host.
-    pub(crate) fn pids(&self, id: &ContainerId) -> Result<Vec<i32>> {
-        let group = self.cgroup(id)?;
+    pub(crate) fn pids(&self, container: &Container) -> Result<Vec<i32>> {
+        let group = self.cgroup(container)?;
         group.pids().map_err(cgroup("list the container's processes"))
     }
 
     /// A container's control groups.
-    pub(crate) fn cgroup(&self, id: &ContainerId) -> Result<Cgroup> {
-        Cgroup::at(&self.layout, &self.host.cgroup_of(id))
+    pub(crate) fn cgroup(&self, container: &Container) -> Result<Cgroup> {
+        Cgroup::at(&self.layout, &self.host.cgroup_of(container))
             .map_err(cgroup("find the container's control group"))
     }
 
     /// Kills every process of a container whose monitor is gone, and removes its cgroup.
+    pub(crate) fn kill_cgroup_of(&self, container: &Container) -> Result<()> {
+        self.kill(&self.host.cgroup_of(container))
+    }
+
+    /// The same for a container that no record tells of, and which has left a cgroup among the engine's own.
     pub(crate) fn kill_cgroup(&self, id: &ContainerId) -> Result<()> {
+        self.kill(&format!("{}/{id}", self.host.cgroups))
+    }
+
+    fn kill(&self, path: &str) -> Result<()> {
         let failed = || cgroup("end the container's control group");
-        let group = self.cgroup(id)?;
+        let group = Cgroup::at(&self.layout, path).map_err(failed())?;
         group.kill_all().map_err(failed())?;
         group.remove().map_err(failed())
     }

@@ -14,6 +14,7 @@ mod resolve;
 mod terminal;
 
 pub(crate) use finish::{Finish, execute};
+pub(crate) use program::{find as find_program, refused};
 pub(crate) use terminal::{Standard, open as open_terminal};
 
 use crate::failure::{OrFail, stage};

@@ -24,6 +24,7 @@ mod exec;
 mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod init;
 mod launch;
 mod limits;
 mod options;

@@ -15,7 +15,7 @@ use rustix::mount::{
 use sampan_spec::bundle::RootFs;
 use sampan_spec::journal::Failure;
 use sampan_sys::mount::{Attributes, Propagation, change, explanation};
-use sampan_sys::process::{Namespaces, clone, wait};
+use sampan_sys::process::{Namespaces, clone, join, wait};
 use sampan_sys::socket::{Kind, pair};
 use std::fmt::Write;
 use std::io;
@@ -70,7 +70,10 @@ fn tree(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    Ok(open_tree(CWD, path, flags)?)
+    match (open_tree(CWD, path, flags), foreign(path)) {
+        (Err(rustix::io::Errno::INVAL), Some((process, inside))) => tree_of(&process, inside, flags),
+        (opened, _) => Ok(opened?),
+    }
 }
 
 /// A detached copy of what is at `subpath` in the tree at `path`. A container that has the same tree may change it at any
@@ -85,6 +88,38 @@ fn part(path: &Path, subpath: &str, recursive: bool) -> io::Result<OwnedFd> {
     flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
     Ok(open_tree(&part, "", flags)?)
 }
+
+/// `/proc/7/root/dev/shm` is `/dev/shm` as process 7 sees it, in a mount name space that may not be ours: the kernel copies
+/// mounts for those only who are in it.
+fn foreign(path: &Path) -> Option<(PathBuf, &Path)> {
+    let mut parts = path.strip_prefix("/proc").ok()?.components();
+    let pid = parts.next()?.as_os_str().to_str()?.parse::<u32>().ok()?;
+    let inside = parts.as_path().strip_prefix("root").ok()?;
+    Some((PathBuf::from(format!("/proc/{pid}")), inside))
+}
+
+/// The copy is made by a child that goes there.
+fn tree_of(process: &Path, inside: &Path, flags: OpenTreeFlags) -> io::Result<OwnedFd> {
+    let namespace = std::fs::File::open(process.join("ns/mnt"))?;
+    let (ours, theirs) = pair(Kind::Packets)?;
+    let child = clone(Namespaces::empty(), None, &[theirs.as_fd(), namespace.as_fd()], || {
+        let copied = join(&namespace, Namespaces::MOUNT)
+            .and_then(|()| Ok(open_tree(CWD, Path::new("/").join(inside), flags)?));
+        let sent = copied.map_err(|e| e.raw_os_error().unwrap_or(FAILED)).and_then(|copy| {
+            wire::send(theirs.as_fd(), &wire::Message::Mounts, &[copy.as_fd()]).map_err(|_| FAILED)
+        });
+        sent.err().unwrap_or(0)
+    })?;
+    drop(theirs);
+    let received = wire::expect(&ours, &wire::Message::Mounts);
+    match (wait(&child.pidfd)?.shell_code(), received.ok().and_then(|mut fds| fds.pop())) {
+        (0, Some(copy)) => Ok(copy),
+        (errno, _) => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// The exit code of a child that had something else than a system call fail: EIO.
+const FAILED: i32 = 5;
 
 fn bind(source: &Path, recursive: bool, options: &Options) -> io::Result<OwnedFd> {
     let mount = match &options.subpath {

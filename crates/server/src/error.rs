@@ -82,12 +82,10 @@ pub(crate) enum Error {
     #[error("{0}")]
     Invalid(String),
     /// A field asks for something that this engine cannot do.
-    #[error("{field} is not supported by this version of Sampan{advice}")]
+    #[error("{field} is not supported by this version of Sampan")]
     Unsupported {
         /// The field's path in the body, or the parameter.
         field: String,
-        /// What to do instead, with its own separator; or nothing.
-        advice: &'static str,
     },
     /// An image that a filter names is not here.
     #[error("No such image: {0}")]
@@ -102,7 +100,7 @@ pub(crate) enum Error {
 
 impl Error {
     pub(crate) fn unsupported(field: impl Into<String>) -> Self {
-        Self::Unsupported { field: field.into(), advice: "" }
+        Self::Unsupported { field: field.into() }
     }
 
     /// What sort of failure it is.

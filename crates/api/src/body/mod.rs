@@ -20,7 +20,10 @@ pub use container::{
     WaitError,
 };
 pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};
-pub use host::{HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, Ulimit};
+pub use host::{
+    DeviceMapping, HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, ThrottleDevice, Ulimit,
+    WeightDevice,
+};
 pub use image::{
     ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
     ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,

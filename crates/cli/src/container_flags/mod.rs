@@ -41,8 +41,8 @@ impl ContainerFlags {
         self.storage.fill(&mut config, &mut host)?;
         self.network.fill(&mut config, &mut host)?;
         self.life.fill(&mut host)?;
-        self.resources.fill(&mut host);
-        self.security.fill(&mut host);
+        self.resources.fill(&mut host)?;
+        self.security.fill(&mut host)?;
         self.image.parse::<Reference>().or_else(|error| self.check_id(error))?;
         self.process.fill(&mut config, &mut host)?;
         config.cmd = (!self.command.is_empty()).then(|| self.command.clone());

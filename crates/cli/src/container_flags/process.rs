@@ -21,6 +21,9 @@ pub(crate) struct Process {
     /// Read in a file of environment variables
     #[arg(long, value_name = "list")]
     env_file: Vec<String>,
+    /// Run an init inside the container that forwards signals and reaps processes
+    #[arg(long, value_name = "bool", action = clap::ArgAction::Set)]
+    init: Option<bool>,
     /// Keep STDIN open even if not attached
     #[arg(short, long)]
     pub interactive: bool,
@@ -79,6 +82,7 @@ impl Process {
         config.labels = Some(env::labels(&self.label_file, &self.label)?.into_iter().collect());
         config.stop_signal = self.stop_signal.clone().unwrap_or_default();
         config.stop_timeout = self.stop_timeout;
+        host.init = self.init;
         Ok(())
     }
 

@@ -9,6 +9,10 @@ pub(crate) enum NumberError {
     Syntax(String),
     #[error("strconv.ParseInt: parsing {0:?}: value out of range")]
     Range(String),
+    #[error("strconv.ParseUint: parsing {0:?}: invalid syntax")]
+    UnsignedSyntax(String),
+    #[error("strconv.ParseUint: parsing {0:?}: value out of range")]
+    UnsignedRange(String),
 }
 
 /// A whole number.
@@ -17,6 +21,17 @@ pub(crate) fn integer(text: &str) -> Result<i64, NumberError> {
     text.parse().map_err(|error: std::num::ParseIntError| match error.kind() {
         PosOverflow | NegOverflow => NumberError::Range(text.to_owned()),
         _ => NumberError::Syntax(text.to_owned()),
+    })
+}
+
+/// A whole number that is not negative.
+pub(crate) fn unsigned<T: std::str::FromStr<Err = std::num::ParseIntError>>(
+    text: &str,
+) -> Result<T, NumberError> {
+    use std::num::IntErrorKind::PosOverflow;
+    text.parse().map_err(|error: std::num::ParseIntError| match error.kind() {
+        PosOverflow => NumberError::UnsignedRange(text.to_owned()),
+        _ => NumberError::UnsignedSyntax(text.to_owned()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, Monitor};
 use super::user::User;
-use super::{Container, NetworkMode, oci, user};
+use super::{Container, NetworkMode, devices, oci, peers, user};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection};
@@ -37,10 +37,19 @@ pub(super) async fn launch(driver: &mut Driver) -> Result<Monitor> {
 
 fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
     Box::pin(async {
+        let supervise = supervise(launch.driver).await?;
+        let found = look_up(launch.driver, &supervise.rootfs).await;
+        let config = match found {
+            Ok(found) => oci::config(launch.driver, &found),
+            // Clients attach before the start, and it is the start that fails. No runtime starts this.
+            Err(error) => {
+                launch.driver.unready = Some(error);
+                let mut config = oci::config(launch.driver, &oci::Found::default());
+                config.set_linux(None);
+                config
+            }
+        };
         let driver = &*launch.driver;
-        let supervise = supervise(driver).await?;
-        let user = resolve_user(&supervise.rootfs, &driver.container.config.user).await?;
-        let config = oci::config(driver, &user);
         let files = sandbox::names_files(driver, None);
         let bundle = driver.paths.bundle.clone();
         let rw = driver.paths.home.clone();
@@ -55,6 +64,23 @@ fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
         })
         .await
     })
+}
+
+/// What the configuration names, as it is now.
+async fn look_up(driver: &Driver, root: &RootFs) -> Result<oci::Found> {
+    let peers = peers::find(&driver.engine, &driver.container.config)?;
+    let (container, root) = (driver.container.clone(), root.clone());
+    let owner = peers::network_owner(&driver.engine, &container);
+    let (hostname, names) = match owner.map(|owner| owner.snapshot()) {
+        Some(owner) => (oci::hostname(&owner.container), owner.bundle),
+        None => (oci::hostname(&container), driver.paths.bundle.clone()),
+    };
+    blocking(move || -> Result<_> {
+        let host = &container.config.host;
+        let user = user::resolve(&root, &container.config.user)?.with_groups(&root, &host.group_add)?;
+        Ok(oci::Found { user, devices: devices::find(&container.config)?, peers, hostname, names })
+    })
+    .await
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {
@@ -118,7 +144,7 @@ async fn supervise(driver: &Driver) -> Result<Supervise> {
         sandbox: match config.host.network {
             NetworkMode::Bridge => Sandbox::Configured,
             NetworkMode::None => Sandbox::Isolated,
-            NetworkMode::Host => Sandbox::Shared,
+            NetworkMode::Host | NetworkMode::Container(_) => Sandbox::Shared,
         },
         restart: config.host.restart,
         stop: Stop { signal: config.stop_signal(), timeout: config.stop_timeout() },
@@ -186,8 +212,8 @@ pub(crate) async fn catch_up(driver: &mut Driver) {
         driver.take_in(&entry).await;
     }
     if driver.override_phase.is_none() && driver.phase().is_active() {
-        let (engine, id) = (driver.engine.clone(), driver.container.id.clone());
-        let killed = blocking(move || engine.runtime().kill_cgroup(&id)).await;
+        let (engine, container) = (driver.engine.clone(), driver.container.clone());
+        let killed = blocking(move || engine.runtime().kill_cgroup_of(&container)).await;
         if let Err(e) = killed {
             tracing::error!(
                 container = driver.container.id.short(),

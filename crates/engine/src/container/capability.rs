@@ -76,6 +76,11 @@ pub(crate) fn resolve(add: &[String], drop: &[String]) -> Result<HashSet<Capabil
     among(own, add, drop)
 }
 
+/// All that this program has.
+pub(crate) fn all() -> HashSet<Capability> {
+    resolve(&["ALL".to_owned()], &[]).unwrap_or_default()
+}
+
 fn among(own: CapabilitySet, add: &[String], drop: &[String]) -> Result<HashSet<Capability>> {
     let (add_all, add) = named("CapAdd", add)?;
     let (drop_all, drop) = named("CapDrop", drop)?;

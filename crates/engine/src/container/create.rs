@@ -50,8 +50,9 @@ const CREATE: &[Step<Create>] = &[
 pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> Result<Created> {
     let wanted = wanted.map(|name| name::valid(&name)).transpose()?;
     let image = crate::image::find(engine, &config.image).await?;
-    let config = merge(config, &image);
-    validate(&config)?;
+    let mut config = merge(config, &image);
+    let warnings = validate(&mut config, engine.host())?;
+    super::peers::name(engine, &mut config)?;
     let planned = plan_mounts(engine, &config).await?;
     let id = ContainerId::from_bytes(crate::engine::random()?);
     let paths = engine.paths().container(&id, config.host.auto_remove);
@@ -67,7 +68,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
     let mut create = Create { engine: engine.clone(), wanted, image, planned, container, paths };
     run("create", CREATE, &mut create).await?;
     Driver::new(engine, create.container, Summary::default()).spawn();
-    Ok(Created { id, warnings: Vec::new() })
+    Ok(Created { id, warnings })
 }
 
 /// The image's configuration holds where the user said nothing (Docker's rules: a user's entrypoint drops the image's

@@ -105,6 +105,8 @@ pub(crate) struct Driver {
     pub(crate) summary: Summary,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) monitor: Option<Monitor>,
+    /// Why the monitor's bundle cannot be started: something that it names was not found.
+    pub(super) unready: Option<Error>,
     /// The last monitor as it goes: the next must not meet its mounts and cgroup.
     pub(super) leaving: Option<JoinHandle<()>>,
     /// Its root file system, as long as somebody copies from it or into it.
@@ -149,6 +151,7 @@ impl Driver {
             monitor: None,
             leaving: None,
             lent: Weak::new(),
+            unready: None,
             override_phase: None,
             told,
             state,

@@ -2,7 +2,7 @@
 
 use super::bundle;
 use super::driver::{Command, Handle};
-use super::oci::{ProcessRequest, build_process, capabilities, environment, replace_variables, with_home};
+use super::oci::{ProcessRequest, build_process, environment, replace_variables, with_home};
 use super::phase::{Verdict, Wish, allow};
 use super::user::User;
 use crate::engine::Engine;
@@ -75,6 +75,8 @@ pub async fn exec_create(engine: &Engine, name: &str, request: ExecRequest) -> R
     let typed = if request.user.is_empty() { &handle.container().config.user } else { &request.user };
     let root = bundle::rootfs(engine, &handle.container()).await?;
     let user = bundle::resolve_user(&root, typed).await?;
+    let groups = handle.container().config.host.group_add.clone();
+    let user = crate::blocking::blocking(move || user.with_groups(&root, &groups)).await?;
     let process = Box::new(describe(&handle, &request, &user));
     let not_running = || Error::NotRunning(handle.id().to_string());
     let connection = handle.ask(Command::Running).await?.ok_or_else(not_running)?;
@@ -121,7 +123,7 @@ fn describe(handle: &Handle, request: &ExecRequest, user: &User) -> ExecProcess 
             terminal: request.tty,
             size: request.size,
         },
-        &capabilities(&container),
+        &container,
     );
     ExecProcess {
         process: Box::new(process),

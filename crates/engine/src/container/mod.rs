@@ -6,6 +6,7 @@ mod capability;
 mod config;
 mod copy;
 mod create;
+mod devices;
 mod diff;
 mod driver;
 mod exec;
@@ -16,6 +17,7 @@ mod mounts;
 mod name;
 mod oci;
 mod pause;
+mod peers;
 mod phase;
 mod prune;
 mod record;
@@ -25,6 +27,7 @@ mod rename;
 mod resize;
 mod restart;
 mod seccomp;
+mod security;
 mod start;
 mod stats;
 mod stop;
@@ -35,7 +38,8 @@ mod wait;
 
 pub use attach::{AttachRequest, attach};
 pub use config::{
-    Attach, Config, HostConfig, LogConfig, NetworkMode, ParsePortError, Port, PortBinding, Resources,
+    Attach, Config, Device, DiskWeight, HostConfig, IpcMode, LogConfig, NetworkMode, ParsePortError, Peer,
+    PidMode, Port, PortBinding, Resources, Throttle, ThrottleKind, Ulimit,
 };
 pub use copy::{CopyIn, Packed, PathStat, Returned, copy_in, copy_out, path_stat};
 pub use create::{Created, create};
@@ -50,7 +54,7 @@ pub use mounts::{
     Bind, BindOptions, DriverOptions, Mount, MountKind, MountPoint, MountSource, Propagation, ReadOnly,
     TmpfsOptions, VolumeOptions, VolumesFrom,
 };
-pub use oci::{MASKED_PATHS, READ_ONLY_PATHS};
+pub use oci::{masked_paths, readonly_paths};
 pub use pause::{pause, unpause};
 pub use phase::{Phase, State};
 pub use prune::{Pruned, prune};

@@ -55,8 +55,8 @@ async fn kill(driver: &mut Driver) -> Result<()> {
             && !error.is_gone()
         {
             tracing::warn!(container = id.short(), "its monitor would not kill it: {:?}", error);
-            let engine = driver.engine.clone();
-            blocking(move || engine.runtime().kill_cgroup(&id)).await?;
+            let (engine, container) = (driver.engine.clone(), driver.container.clone());
+            blocking(move || engine.runtime().kill_cgroup_of(&container)).await?;
         }
     }
     while driver.phase().is_active() && driver.override_phase.is_none() {

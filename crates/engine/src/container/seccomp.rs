@@ -1,21 +1,28 @@
-//! Docker's default system call filter, as an OCI configuration for given capabilities on this host.
+//! System call filters as Docker describes them, as an OCI configuration for given capabilities on this host.
 //!
 //! `seccomp.json` beside this file holds the rules as data; a rule may ask for capabilities, architectures or a kernel.
 
 use sampan_spec::oci::{
-    Arch, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompBuilder, LinuxSyscall,
-    LinuxSyscallBuilder,
+    Arch, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompBuilder,
+    LinuxSeccompFilterFlag, LinuxSyscall, LinuxSyscallBuilder,
 };
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
+/// A filter in Docker's form: for any host.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Profile {
+pub(crate) struct Profile {
     default_action: LinuxSeccompAction,
-    default_errno_ret: u32,
+    default_errno_ret: Option<u32>,
+    #[serde(default)]
+    architectures: Vec<Arch>,
+    #[serde(default)]
     arch_map: Vec<ArchMap>,
+    #[serde(default)]
+    flags: Vec<LinuxSeccompFilterFlag>,
+    #[serde(default)]
     syscalls: Vec<Rule>,
 }
 
@@ -29,7 +36,10 @@ struct ArchMap {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule {
+    #[serde(default)]
     names: Vec<String>,
+    /// One name, as older profiles have it.
+    name: Option<String>,
     action: LinuxSeccompAction,
     errno_ret: Option<u32>,
     #[serde(default)]
@@ -55,31 +65,39 @@ static PROFILE: LazyLock<Option<Profile>> =
 
 /// The default filter for a process with these capabilities.
 pub(crate) fn default_profile(capabilities: &HashSet<Capability>, host: &Host) -> Option<LinuxSeccomp> {
-    let profile = PROFILE.as_ref()?;
-    let held: BTreeSet<String> = capabilities.iter().map(|c| super::capability::name(*c)).collect();
-    let applies = |rule: &&Rule| rule.includes.holds(&held, host) && !rule.excludes.hits(&held, host);
-    let syscalls: Vec<LinuxSyscall> =
-        profile.syscalls.iter().filter(applies).filter_map(Rule::to_oci).collect();
-    LinuxSeccompBuilder::default()
-        .default_action(profile.default_action)
-        .default_errno_ret(profile.default_errno_ret)
-        .architectures(profile.architectures(host))
-        .syscalls(syscalls)
-        .build()
-        .ok()
-}
-
-/// What the rules ask of a host.
-#[derive(Clone, Debug)]
-pub(crate) struct Host {
-    /// In Go's terms: `amd64`.
-    pub(crate) architecture: &'static str,
-    /// Major and minor number of the kernel.
-    pub(crate) kernel: (u32, u32),
+    PROFILE.as_ref()?.to_oci(capabilities, host)
 }
 
 impl Profile {
-    fn architectures(&self, host: &Host) -> Vec<Arch> {
+    /// Reads a profile that a user wrote.
+    pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+
+    /// What holds for a process with these capabilities on this host.
+    pub(crate) fn to_oci(&self, capabilities: &HashSet<Capability>, host: &Host) -> Option<LinuxSeccomp> {
+        let held: BTreeSet<String> = capabilities.iter().map(|c| super::capability::name(*c)).collect();
+        let applies = |rule: &&Rule| rule.includes.holds(&held, host) && !rule.excludes.hits(&held, host);
+        let syscalls: Vec<LinuxSyscall> =
+            self.syscalls.iter().filter(applies).filter_map(Rule::to_oci).collect();
+        let mut filter = LinuxSeccompBuilder::default()
+            .default_action(self.default_action)
+            .architectures(self.on(host))
+            .syscalls(syscalls)
+            .build()
+            .ok()?;
+        filter.set_default_errno_ret(self.default_errno_ret);
+        if !self.flags.is_empty() {
+            filter.set_flags(Some(self.flags.clone()));
+        }
+        Some(filter)
+    }
+
+    /// The machines whose system calls it knows, this host's first.
+    fn on(&self, host: &Host) -> Vec<Arch> {
+        if self.arch_map.is_empty() {
+            return self.architectures.clone();
+        }
         let native = match host.architecture {
             "amd64" => Arch::ScmpArchX86_64,
             "arm64" => Arch::ScmpArchAarch64,
@@ -92,9 +110,19 @@ impl Profile {
     }
 }
 
+/// What the rules ask of a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// In Go's terms: `amd64`.
+    pub(crate) architecture: &'static str,
+    /// Major and minor number of the kernel.
+    pub(crate) kernel: (u32, u32),
+}
+
 impl Rule {
     fn to_oci(&self) -> Option<LinuxSyscall> {
-        let builder = LinuxSyscallBuilder::default().names(self.names.clone()).action(self.action);
+        let names = self.names.iter().chain(&self.name).cloned().collect::<Vec<_>>();
+        let builder = LinuxSyscallBuilder::default().names(names).action(self.action);
         let builder = if self.args.is_empty() { builder } else { builder.args(self.args.clone()) };
         match self.errno_ret {
             Some(errno) => builder.errno_ret(errno),

@@ -37,8 +37,9 @@ pub(crate) struct Start<'d> {
 }
 
 impl<'d> Start<'d> {
-    const STEPS: [Step<Self>; 6] = [
+    const STEPS: [Step<Self>; 7] = [
         step("monitor", launch_monitor, end_monitor),
+        step("ready", see_whether_ready, nothing),
         step("mounts", prepare_mounts, release_mounts),
         step("address", reserve_address, release_address),
         step("prepare", prepare_process, nothing),
@@ -74,6 +75,11 @@ fn end_monitor<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
     Box::pin(async {
         super::bundle::end_monitor(start.driver).await;
     })
+}
+
+/// What the bundle names may not have been found when it was written.
+fn see_whether_ready<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async { start.driver.unready.take().map_or(Ok(()), Err) })
 }
 
 fn prepare_mounts<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {

@@ -72,7 +72,7 @@ pub async fn stats(engine: &Engine, name: &str) -> Result<Stats> {
         None => None,
         Some(pid) => {
             let own_network = snapshot.state.endpoint.is_some();
-            let group = engine.runtime().cgroup(&id)?;
+            let group = engine.runtime().cgroup(&snapshot.container)?;
             blocking(move || Ok::<_, crate::Error>(Some(sample(&group, pid, own_network)))).await?
         }
     };

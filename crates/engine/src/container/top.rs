@@ -30,9 +30,9 @@ pub async fn top(engine: &Engine, name: &str, options: &str) -> Result<Processes
         Verdict::Removing => return Err(Error::Removing(name.to_owned())),
         _ => return Err(Error::NotRunning(id.to_string())),
     }
-    let (engine, options) = (engine.clone(), options.to_owned());
+    let (engine, container, options) = (engine.clone(), handle.container(), options.to_owned());
     blocking(move || {
-        let pids = engine.runtime().pids(&id)?;
+        let pids = engine.runtime().pids(&container)?;
         let words: Vec<&str> = options.split_ascii_whitespace().collect();
         parse(&ps(&words, &pids)?, &pids)
     })

@@ -10,7 +10,7 @@ const ID_MAX: u32 = i32::MAX as u32;
 const FILE_MAX: u64 = 16 << 20;
 
 /// A process's identity in numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -27,6 +27,27 @@ pub(crate) fn resolve(root: &RootFs, typed: &str) -> Result<User> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     find(&read("/etc/passwd")?, &read("/etc/group")?, typed)
+}
+
+impl User {
+    /// With these groups as well, by name or number.
+    ///
+    /// # Errors
+    /// When a name is unknown.
+    pub(crate) fn with_groups(mut self, root: &RootFs, wanted: &[String]) -> Result<Self> {
+        if wanted.is_empty() {
+            return Ok(self);
+        }
+        let bytes = lookup::read_file(root, "/etc/group", FILE_MAX)?.unwrap_or_default();
+        let file = String::from_utf8_lossy(&bytes);
+        for name in wanted {
+            let gid = group_number(&file, name)?;
+            if !self.groups.contains(&gid) {
+                self.groups.push(gid);
+            }
+        }
+        Ok(self)
+    }
 }
 
 struct Account<'a> {

@@ -12,7 +12,7 @@ use std::io;
 ///
 /// # Errors
 /// A failure of step `exec`.
-pub(super) fn find(name: &CStr, env: &[CString]) -> Result<CString, Failure> {
+pub(crate) fn find(name: &CStr, env: &[CString]) -> Result<CString, Failure> {
     if name.to_bytes().contains(&b'/') {
         return match executable(name) {
             Ok(()) => Ok(name.to_owned()),
@@ -59,7 +59,7 @@ fn wrong(name: &CStr, errno: Errno, text: &str) -> Failure {
 }
 
 /// The kernel refused to execute the file that was found.
-pub(super) fn refused(path: &CStr, error: &io::Error) -> Failure {
+pub(crate) fn refused(path: &CStr, error: &io::Error) -> Failure {
     Failure {
         stage: stage::EXEC.into(),
         errno: error.raw_os_error().unwrap_or(0),

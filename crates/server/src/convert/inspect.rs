@@ -1,17 +1,13 @@
 //! A container as `inspect` shows it: the record in Docker's words, and its phase as overlapping truths.
 
-use super::mounts;
-use super::network::{mode_name, settings};
-use sampan_api::body::{
-    ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, HostConfig, LogConfig, NO_TIME,
-    PortBinding, RestartPolicy,
-};
-use sampan_engine::container::{Config, MASKED_PATHS, Phase, READ_ONLY_PATHS, Snapshot, State};
-use sampan_spec::Timestamp;
-use sampan_spec::bundle::Restart;
+mod host;
 
-/// The size of `/dev/shm` in bytes.
-const SHM_SIZE: i64 = 64 << 20;
+use super::mounts;
+use super::network::settings;
+use sampan_api::body::{ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, NO_TIME};
+use sampan_engine::container::{Config, Phase, Snapshot, State};
+use sampan_spec::Timestamp;
+
 /// The storage driver's name, which is Docker's for the same thing.
 pub(crate) const DRIVER: &str = "overlay2";
 /// The runtime's name.
@@ -38,7 +34,7 @@ pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
         driver: DRIVER.into(),
         platform: "linux".into(),
         exec_ids: exec_ids(&snapshot.state),
-        host_config: host(&record.config),
+        host_config: host::host(&record.config),
         graph_driver: GraphDriver {
             data: Some([("ID".to_owned(), record.id.to_string())].into()),
             name: DRIVER.into(),
@@ -111,69 +107,6 @@ fn config(config: &Config, short_id: &str) -> ContainerConfig {
         stop_timeout: config.stop_timeout,
         ..ContainerConfig::default()
     }
-}
-
-fn host(config: &Config) -> HostConfig {
-    let host = &config.host;
-    let list = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
-    let strings = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
-    let number = |value: Option<u64>| value.and_then(|value| i64::try_from(value).ok());
-    let (rows, columns) = host.console_size;
-    let texts = |words: Vec<String>| (!words.is_empty()).then_some(words);
-    let mounts: Vec<_> = host.mounts.iter().map(mounts::shown).collect();
-    HostConfig {
-        binds: texts(host.binds.iter().map(ToString::to_string).collect()),
-        volumes_from: texts(host.volumes_from.iter().map(ToString::to_string).collect()),
-        volume_driver: host.volume_driver.clone(),
-        mounts: (!mounts.is_empty()).then_some(mounts),
-        tmpfs: (!host.tmpfs.is_empty()).then(|| host.tmpfs.clone()),
-        log_config: LogConfig { r#type: host.log.driver.clone(), config: Some(host.log.options.clone()) },
-        network_mode: mode_name(host.network).into(),
-        port_bindings: port_bindings(config),
-        restart_policy: restart(host.restart),
-        auto_remove: host.auto_remove,
-        console_size: [rows.into(), columns.into()],
-        cap_add: list(&host.cap_add),
-        cap_drop: list(&host.cap_drop),
-        cgroupns_mode: "private".into(),
-        ipc_mode: "private".into(),
-        readonly_rootfs: host.read_only,
-        shm_size: SHM_SIZE,
-        runtime: RUNTIME.into(),
-        memory: number(host.resources.memory).unwrap_or(0),
-        memory_swap: host.resources.memory_swap.unwrap_or(0),
-        nano_cpus: number(host.resources.nano_cpus).unwrap_or(0),
-        pids_limit: number(host.resources.pids),
-        oom_kill_disable: Some(false),
-        masked_paths: strings(&MASKED_PATHS),
-        readonly_paths: strings(&READ_ONLY_PATHS),
-        ..HostConfig::default()
-    }
-}
-
-fn port_bindings(config: &Config) -> Option<sampan_api::body::PortMap> {
-    let shown = |place: &sampan_engine::container::PortBinding| PortBinding {
-        host_ip: place.address.map(|ip| ip.to_string()).unwrap_or_default(),
-        host_port: match place.ports {
-            None => String::new(),
-            Some((first, last)) if first == last => first.to_string(),
-            Some((first, last)) => format!("{first}-{last}"),
-        },
-    };
-    let ports = &config.host.ports;
-    let places =
-        ports.iter().map(|(port, places)| (port.to_string(), Some(places.iter().map(shown).collect())));
-    (!ports.is_empty()).then(|| places.collect())
-}
-
-fn restart(policy: Restart) -> RestartPolicy {
-    let (name, count) = match policy {
-        Restart::No => ("no", 0),
-        Restart::Always => ("always", 0),
-        Restart::UnlessStopped => ("unless-stopped", 0),
-        Restart::OnFailure { max_retries } => ("on-failure", max_retries),
-    };
-    RestartPolicy { name: name.into(), maximum_retry_count: count.into() }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(crate) fn choose<'s>(all: &'s [Snapshot], wanted: &Wanted) -> Result<Vec<&'s
             && any(&ids, |pattern| pattern.fits(record.id.as_str()))
             && filters.labels_fit("label", &record.config.labels)
             && any(filters.get("status"), |word| word == status(&snapshot.state))
-            && any(filters.get("network"), |word| word == mode_name(record.config.host.network))
+            && any(filters.get("network"), |word| *word == mode_name(&record.config.host.network))
             && any(filters.get("exited"), |code| exited_with(&snapshot.state, code))
             && (filters.get("ancestor").is_empty() || wanted.ancestors.contains(&record.image.to_string()))
             && doors.fit(snapshot)
@@ -173,7 +173,7 @@ pub(crate) fn summary(snapshot: &Snapshot, now: Timestamp) -> ContainerSummary {
         labels: record.config.labels.clone(),
         state: status(&snapshot.state).to_owned(),
         status: status_text(&snapshot.state, now),
-        host_config: SummaryHostConfig { network_mode: mode_name(record.config.host.network).into() },
+        host_config: SummaryHostConfig { network_mode: mode_name(&record.config.host.network) },
         network_settings: SummaryNetworkSettings { networks: networks(snapshot) },
         mounts: mounts::points(snapshot),
         ..ContainerSummary::default()

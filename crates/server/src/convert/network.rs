@@ -4,12 +4,13 @@ use sampan_api::body::{Endpoint as Shown, NetworkSettings, PortBinding, PortMap,
 use sampan_engine::container::{Endpoint, NetworkMode, Port, PortMapping, Snapshot};
 use std::collections::BTreeMap;
 
-/// The network's name in requests and answers.
-pub(crate) fn mode_name(mode: NetworkMode) -> &'static str {
+/// The network's mode in requests and answers.
+pub(crate) fn mode_name(mode: &NetworkMode) -> String {
     match mode {
-        NetworkMode::Bridge => "bridge",
-        NetworkMode::Host => "host",
-        NetworkMode::None => "none",
+        NetworkMode::Bridge => "bridge".into(),
+        NetworkMode::Host => "host".into(),
+        NetworkMode::None => "none".into(),
+        NetworkMode::Container(peer) => format!("container:{}", peer.text()),
     }
 }
 
@@ -18,8 +19,12 @@ fn place(snapshot: &Snapshot) -> Option<&Endpoint> {
     snapshot.state.endpoint.as_ref().filter(|_| snapshot.state.phase.is_active())
 }
 
-/// `Networks`, of which a container has exactly one.
+/// `Networks`: a container has exactly one, or that of another container.
 pub(crate) fn networks(snapshot: &Snapshot) -> BTreeMap<String, Shown> {
+    let mode = &snapshot.container.config.host.network;
+    if matches!(mode, NetworkMode::Container(_)) {
+        return BTreeMap::new();
+    }
     let shown = place(snapshot).map(|place| Shown {
         gateway: place.gateway.to_string(),
         endpoint_id: place.id.clone(),
@@ -28,14 +33,13 @@ pub(crate) fn networks(snapshot: &Snapshot) -> BTreeMap<String, Shown> {
         mac_address: place.mac().to_string(),
         ..Shown::default()
     });
-    let name = mode_name(snapshot.container.config.host.network);
-    BTreeMap::from([(name.to_owned(), shown.unwrap_or_default())])
+    BTreeMap::from([(mode_name(mode), shown.unwrap_or_default())])
 }
 
 /// The whole `NetworkSettings` of inspect.
 pub(crate) fn settings(snapshot: &Snapshot) -> NetworkSettings {
     let networks = networks(snapshot);
-    let top = networks.get(mode_name(NetworkMode::Bridge)).cloned().unwrap_or_default();
+    let top = networks.get(&mode_name(&NetworkMode::Bridge)).cloned().unwrap_or_default();
     NetworkSettings {
         endpoint_id: top.endpoint_id,
         gateway: top.gateway,

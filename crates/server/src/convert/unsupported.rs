@@ -5,22 +5,58 @@ use crate::error::Error;
 use serde_json::{Map, Value};
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
-const HONOURED: [&str; 22] = [
+const HONOURED: [&str; 62] = [
     "AutoRemove",
     "Binds",
+    "BlkioDeviceReadBps",
+    "BlkioDeviceReadIOps",
+    "BlkioDeviceWriteBps",
+    "BlkioDeviceWriteIOps",
+    "BlkioWeight",
+    "BlkioWeightDevice",
     "CapAdd",
     "CapDrop",
+    "CgroupParent",
+    "CgroupnsMode",
     "ConsoleSize",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuRealtimePeriod",
+    "CpuRealtimeRuntime",
+    "CpuShares",
+    "CpusetCpus",
+    "CpusetMems",
+    "DeviceCgroupRules",
+    "Devices",
+    "GroupAdd",
+    "Init",
+    "IpcMode",
+    "Isolation",
     "LogConfig",
+    "MaskedPaths",
     "Memory",
+    "MemoryReservation",
     "Mounts",
     "MemorySwap",
+    "MemorySwappiness",
     "NanoCpus",
     "NetworkMode",
+    "OomKillDisable",
+    "OomScoreAdj",
+    "PidMode",
     "PidsLimit",
     "PortBindings",
+    "Privileged",
+    "ReadonlyPaths",
     "ReadonlyRootfs",
     "RestartPolicy",
+    "Runtime",
+    "SecurityOpt",
+    "ShmSize",
+    "Sysctls",
+    "UTSMode",
+    "Ulimits",
+    "UsernsMode",
     "Tmpfs",
     "VolumeDriver",
     "VolumesFrom",
@@ -28,23 +64,15 @@ const HONOURED: [&str; 22] = [
     "ContainerIDFile",
     // For Windows, and ignored by Docker on Linux.
     "CpuCount",
+    "CpuPercent",
     "IOMaximumIOps",
     "IOMaximumBandwidth",
+    // Ignored by Docker, as the kernel has no such limits any more.
+    "KernelMemory",
+    "KernelMemoryTCP",
+    // Kept by Docker for itself.
+    "Cgroup",
 ];
-
-/// Values that say what is so anyway.
-const AS_IT_IS: [(&str, &[&str]); 7] = [
-    ("CgroupnsMode", &["\"private\""]),
-    ("IpcMode", &["\"private\""]),
-    ("Isolation", &["\"default\""]),
-    ("MemorySwappiness", &["-1"]),
-    ("Runtime", &["\"sampan-runtime\""]),
-    ("ShmSize", &["67108864"]),
-    ("UsernsMode", &["\"host\""]),
-];
-
-/// Fields of which even an empty value asks for something: the client wants no path to be masked.
-const EMPTY_IS_A_WISH: [&str; 2] = ["MaskedPaths", "ReadonlyPaths"];
 
 /// Fields of the container itself that would be ignored otherwise.
 const OF_CONTAINER: [&str; 2] = ["NetworkDisabled", "MacAddress"];
@@ -60,18 +88,13 @@ pub(crate) fn refuse(body: &Value) -> Result<(), Error> {
     refuse_healthcheck(body)?;
     let Some(Value::Object(host)) = body.get("HostConfig") else { return Ok(()) };
     match host.iter().find(|(name, value)| !is_honoured(name, value)) {
-        Some((name, _)) => {
-            Err(Error::Unsupported { field: format!("HostConfig.{name}"), advice: advice(name) })
-        }
+        Some((name, _)) => Err(Error::unsupported(format!("HostConfig.{name}"))),
         None => Ok(()),
     }
 }
 
 fn is_honoured(name: &str, value: &Value) -> bool {
-    let as_it_is =
-        || AS_IT_IS.iter().any(|(own, values)| *own == name && values.contains(&value.to_string().as_str()));
-    let empty = || is_empty(value) && !EMPTY_IS_A_WISH.contains(&name);
-    HONOURED.contains(&name) || empty() || as_it_is()
+    HONOURED.contains(&name) || is_empty(value)
 }
 
 /// Go's zero values: a client writes them for what its user did not say.
@@ -95,14 +118,6 @@ fn refuse_healthcheck(body: &Map<String, Value>) -> Result<(), Error> {
     }
 }
 
-fn advice(field: &str) -> &'static str {
-    match field {
-        "Privileged" => "; use HostConfig.CapAdd (`--cap-add`)",
-        "CpuPeriod" | "CpuQuota" => "; use HostConfig.NanoCpus (`--cpus`)",
-        _ => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,15 +132,10 @@ mod tests {
     fn nothing_is_ignored() {
         let text = |field: &str| Some(format!("{field} is not supported by this version of Sampan"));
         for (host, field) in [
-            (json!({"Devices": [{"PathOnHost": "/dev/x"}]}), "HostConfig.Devices"),
-            (json!({"CpuShares": 5}), "HostConfig.CpuShares"),
-            (json!({"MaskedPaths": []}), "HostConfig.MaskedPaths"),
-            (json!({"PidMode": "host"}), "HostConfig.PidMode"),
             (json!({"Tmpfs": {"/x": ""}, "VolumesFrom": ["c"]}), ""),
+            (json!({"DeviceRequests": [{"Count": -1}]}), "HostConfig.DeviceRequests"),
             (json!({"NotYetInvented": true}), "HostConfig.NotYetInvented"),
-            (json!({"Init": true}), "HostConfig.Init"),
             (json!({"Init": false, "IpcMode": "private", "MemorySwappiness": -1, "ShmSize": 67_108_864}), ""),
-            (json!({"IpcMode": "host"}), "HostConfig.IpcMode"),
         ] {
             let want = if field.is_empty() { None } else { text(field) };
             assert_eq!(refused(json!({ "HostConfig": host })), want, "{field}");
@@ -133,7 +143,6 @@ mod tests {
         assert_eq!(refused(json!({"Volumes": {"/x": {}}})), None);
         assert_eq!(refused(json!({"Healthcheck": {"Test": ["CMD", "x"]}})), text("Healthcheck"));
         assert_eq!(refused(json!({"Healthcheck": {"Test": ["NONE"]}})), None);
-        assert!(refused(json!({"HostConfig": {"Privileged": true}})).unwrap().ends_with("`--cap-add`)"));
     }
 
     #[test]
@@ -146,9 +155,16 @@ mod tests {
 
     #[test]
     fn every_field_is_one_of_dockers() {
-        let all = HostConfig { mounts: Some(Vec::new()), tmpfs: Some([].into()), ..HostConfig::default() };
+        let all = HostConfig {
+            mounts: Some(Vec::new()),
+            tmpfs: Some([].into()),
+            sysctls: Some([].into()),
+            init: Some(false),
+            ..HostConfig::default()
+        };
         let known = serde_json::to_value(all).unwrap();
-        for name in HONOURED.iter().chain(AS_IT_IS.iter().map(|(name, _)| name)) {
+        let of_old = ["KernelMemory", "KernelMemoryTCP"];
+        for name in HONOURED.iter().filter(|name| !of_old.contains(name)) {
             assert!(known.get(name).is_some(), "{name}");
         }
     }

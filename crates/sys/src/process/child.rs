@@ -105,6 +105,24 @@ pub(super) fn raw_clone(
     // SAFETY: without CLONE_VM the child has its own copy of memory and stack and returns from here like after fork(2);
     // `args` and `pidfd` live until the call returns.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    match pid {
+        0.. => Ok(pid as i32),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOSYS) && cgroup.is_none() => {
+                old_clone(namespaces, pidfd)
+            }
+            error => Err(error),
+        },
+    }
+}
+
+/// clone(2), where a filter of system calls hides clone3(2) because it cannot look into its arguments.
+fn old_clone(namespaces: Namespaces, pidfd: &mut libc::c_int) -> io::Result<i32> {
+    let flags = libc::c_ulong::from(namespaces.bits())
+        | libc::CLONE_PIDFD as libc::c_ulong
+        | libc::SIGCHLD as libc::c_ulong;
+    // SAFETY: as with clone3(2): a stack of 0 is a copy of the caller's. The third argument takes the descriptor.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, std::ptr::from_mut(pidfd), 0, 0) };
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid as i32) }
 }
 

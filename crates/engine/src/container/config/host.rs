@@ -1,6 +1,6 @@
 //! What a container gets of its host.
 
-use super::{Port, PortBinding};
+use super::{Device, IpcMode, Peer, PidMode, Port, PortBinding, Resources, Ulimit};
 use crate::container::{Bind, Mount, VolumesFrom};
 use sampan_spec::bundle::Restart;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// What a container gets of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HostConfig {
     /// Mounts: `-v`.
     pub binds: Vec<Bind>,
@@ -35,27 +36,50 @@ pub struct HostConfig {
     pub cap_add: Vec<String>,
     /// Default capabilities that it does not get, or `ALL`.
     pub cap_drop: Vec<String>,
+    /// Groups of the process beside those of its user, by name or number.
+    pub group_add: Vec<String>,
+    /// All capabilities, all devices, nothing hidden or filtered.
+    pub privileged: bool,
+    /// Further wishes as the user said them: `no-new-privileges`, `seccomp=unconfined`, ...
+    pub security_opt: Vec<String>,
+    /// Paths that it sees empty, instead of the default ones.
+    pub masked_paths: Option<Vec<String>>,
+    /// Paths that it cannot write to, instead of the default ones.
+    pub readonly_paths: Option<Vec<String>>,
+    /// Devices of the host.
+    pub devices: Vec<Device>,
+    /// Devices that it may use if it has a node of them: `c 1:3 rwm`.
+    pub device_rules: Vec<String>,
+    /// Kernel parameters of its name spaces.
+    pub sysctls: BTreeMap<String, String>,
+    /// Whose process ids it sees.
+    pub pid: PidMode,
+    /// Whose shared memory it uses.
+    pub ipc: IpcMode,
+    /// Whether it has the host's name.
+    pub shares_uts: bool,
+    /// Whether it sees the host's control groups.
+    pub shares_cgroups: bool,
+    /// The mode of user name spaces as the user said it; `host` or nothing.
+    pub userns: String,
+    /// A small process 1 that waits for orphans. `None`: as the engine does it, which is without.
+    pub init: Option<bool>,
+    /// The size of `/dev/shm` in bytes; `None` is 64 MiB.
+    pub shm_size: Option<u64>,
+    /// Limits of each process.
+    pub ulimits: Vec<Ulimit>,
+    /// How likely it is to be killed for want of memory, -1000 to 1000.
+    pub oom_score_adj: i32,
+    /// The folder of its control group, from each hierarchy's root; empty: the engine's.
+    pub cgroup_parent: String,
     /// Mount the root file system read-only.
     pub read_only: bool,
     /// The rows and columns of the client's terminal at creation.
     pub console_size: (u16, u16),
 }
 
-/// Limits; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// Memory in bytes.
-    pub memory: Option<u64>,
-    /// Memory and swap together in bytes; -1 is no limit.
-    pub memory_swap: Option<i64>,
-    /// CPU time in billionths of one processor.
-    pub nano_cpus: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-}
-
 /// Whose network a container uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkMode {
     /// Its own, joined to the engine's bridge. `default` says the same.
@@ -65,6 +89,8 @@ pub enum NetworkMode {
     Host,
     /// Its own, with nothing but `lo`.
     None,
+    /// Another container's.
+    Container(Peer),
 }
 
 /// Where a container's output is kept.

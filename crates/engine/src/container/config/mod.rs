@@ -1,10 +1,14 @@
 //! What a user asked a container to be: the immutable half of it.
 
 mod host;
+mod isolation;
 mod ports;
+mod resources;
 
-pub use host::{HostConfig, LogConfig, NetworkMode, Resources};
+pub use host::{HostConfig, LogConfig, NetworkMode};
+pub use isolation::{Device, IpcMode, Peer, PidMode};
 pub use ports::{ParsePortError, Port, PortBinding};
+pub use resources::{DiskWeight, Resources, Throttle, ThrottleKind, Ulimit};
 
 use sampan_spec::Signal;
 use serde::{Deserialize, Serialize};

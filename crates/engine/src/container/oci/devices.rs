@@ -1,22 +1,18 @@
 //! Which devices the container has, and which it may use.
 
 use super::Context;
-use sampan_spec::oci::{LinuxDeviceCgroup, LinuxDeviceCgroupBuilder, LinuxDeviceType, Spec};
+use crate::container::devices::{Node, Rule};
+use sampan_spec::oci::{
+    LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroup, LinuxDeviceCgroupBuilder, LinuxDeviceType, Spec,
+};
 
-/// Nothing, but what is harmless: making nodes, and the devices of /dev.
-pub(super) fn rules() -> Vec<LinuxDeviceCgroup> {
-    let rule = |allow, kind, major, minor, access: &str| {
-        let mut rule = LinuxDeviceCgroupBuilder::default()
-            .allow(allow)
-            .typ(kind)
-            .access(access)
-            .build()
-            .unwrap_or_default();
-        rule.set_major(major).set_minor(minor);
-        rule
-    };
+/// What is harmless: making nodes, and the devices of /dev; then the container's own wishes. All of a privileged one.
+pub(super) fn rules(context: &Context<'_>) -> Vec<LinuxDeviceCgroup> {
+    if context.container.config.host.privileged {
+        return vec![rule(true, LinuxDeviceType::A, None, None, "rwm")];
+    }
     let character = |major, minor: Option<i64>| rule(true, LinuxDeviceType::C, Some(major), minor, "rwm");
-    vec![
+    let mut rules = vec![
         rule(false, LinuxDeviceType::A, None, None, "rwm"),
         rule(true, LinuxDeviceType::C, None, None, "m"),
         rule(true, LinuxDeviceType::B, None, None, "m"),
@@ -29,12 +25,45 @@ pub(super) fn rules() -> Vec<LinuxDeviceCgroup> {
         character(5, Some(1)),
         character(5, Some(2)),
         character(136, None),
-    ]
+    ];
+    rules.extend(context.found.devices.rules.iter().map(wish));
+    rules
+}
+
+fn wish(wish: &Rule) -> LinuxDeviceCgroup {
+    let kind = match wish.kind {
+        'b' => LinuxDeviceType::B,
+        'c' => LinuxDeviceType::C,
+        _ => LinuxDeviceType::A,
+    };
+    rule(true, kind, wish.major.map(i64::from), wish.minor.map(i64::from), &wish.access)
+}
+
+fn rule(
+    allow: bool,
+    kind: LinuxDeviceType,
+    major: Option<i64>,
+    minor: Option<i64>,
+    access: &str,
+) -> LinuxDeviceCgroup {
+    let rule = LinuxDeviceCgroupBuilder::default().allow(allow).typ(kind).access(access);
+    let mut rule = rule.build().unwrap_or_default();
+    rule.set_major(major).set_minor(minor);
+    rule
 }
 
 /// The runtime makes the default devices itself (runtime specification, "Default Devices").
-pub(super) fn devices(spec: &mut Spec, _: &Context<'_>) {
+pub(super) fn devices(spec: &mut Spec, context: &Context<'_>) {
+    let nodes = context.found.devices.nodes.iter().filter_map(device).collect::<Vec<_>>();
     if let Some(linux) = spec.linux_mut() {
-        linux.set_devices(Some(Vec::new()));
+        linux.set_devices(Some(nodes));
     }
+}
+
+fn device(node: &Node) -> Option<LinuxDevice> {
+    let (major, minor) = node.number;
+    let kind = if node.is_block { LinuxDeviceType::B } else { LinuxDeviceType::C };
+    let device = LinuxDeviceBuilder::default().path(&node.path).typ(kind);
+    let device = device.major(i64::from(major)).minor(i64::from(minor)).file_mode(node.mode);
+    device.uid(node.owner.0).gid(node.owner.1).build().ok()
 }

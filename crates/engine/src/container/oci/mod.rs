@@ -5,31 +5,47 @@ mod mounts;
 mod namespaces;
 mod process;
 mod resources;
+pub(super) mod rlimits;
 mod security;
 mod volumes;
 
-use super::Container;
+use super::devices::Devices;
 use super::driver::Driver;
+use super::peers::Peers;
 use super::user::User;
+use super::{Container, NetworkMode, PidMode};
 use crate::host::Host;
 use sampan_spec::oci::{Hooks, LinuxBuilder, RootBuilder, Spec, SpecBuilder};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use process::{
     ProcessRequest, build_process, capabilities, environment, replace_variables, with_home,
 };
-pub use security::{MASKED_PATHS, READ_ONLY_PATHS};
+pub use security::{masked_paths, readonly_paths};
 
 /// What the edits look at.
 pub(crate) struct Context<'a> {
     pub(crate) container: &'a Container,
     pub(crate) host: &'a Host,
-    /// Where `hosts`, `hostname` and `resolv.conf` are.
-    pub(crate) bundle: &'a Path,
     /// Where all volumes are.
     pub(crate) volumes: &'a Path,
+    /// The program for `--init`.
+    pub(crate) init: &'a Path,
+    /// What had to be looked up.
+    pub(crate) found: &'a Found,
+}
+
+/// What a configuration names and had to be looked up, in the image, on the host, and among the other containers.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
     /// Who the process is.
-    pub(crate) user: &'a User,
+    pub(crate) user: User,
+    pub(crate) devices: Devices,
+    pub(crate) peers: Peers,
+    /// Its host name, which may be that of the container whose network it uses.
+    pub(crate) hostname: String,
+    /// Where `hosts`, `hostname` and `resolv.conf` are.
+    pub(crate) names: PathBuf,
 }
 
 /// One edit.
@@ -47,35 +63,47 @@ const EDITS: [Edit; 8] = [
     security::paths,
 ];
 
-/// The configuration of a driver's container, whose process is this user.
-pub(crate) fn config(driver: &Driver, user: &User) -> Spec {
-    let host = driver.engine.host();
-    let (bundle, volumes) = (&driver.paths.bundle, &driver.engine.paths().volumes());
-    build(&Context { container: &driver.container, host, bundle, volumes, user })
+/// The configuration of a driver's container.
+pub(crate) fn config(driver: &Driver, found: &Found) -> Spec {
+    let (host, init) = (driver.engine.host(), &driver.engine.options().runtime);
+    let volumes = &driver.engine.paths().volumes();
+    build(&Context { container: &driver.container, host, volumes, init, found })
 }
 
 pub(crate) fn build(context: &Context<'_>) -> Spec {
-    let empty =
-        SpecBuilder::default().version("1.2.0").hostname(hostname(context.container)).mounts(Vec::new());
-    let mut spec = empty.build().unwrap_or_default();
+    let mut spec = SpecBuilder::default().version("1.2.0").mounts(Vec::new()).build().unwrap_or_default();
     spec.set_linux(LinuxBuilder::default().build().ok()).set_hooks(None::<Hooks>);
     EDITS.iter().for_each(|edit| edit(&mut spec, context));
     spec
 }
 
-/// The container's host name: what the user said, or the short id.
+/// The container's host name: what the user said, else the host's where it shares that or the network, else the short id.
 pub(crate) fn hostname(container: &Container) -> String {
+    let host = &container.config.host;
+    let shares = host.shares_uts || host.network == NetworkMode::Host;
     match container.config.hostname.as_str() {
+        "" if shares => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         "" => container.id.short().to_owned(),
         name => name.to_owned(),
     }
 }
 
+/// Whether a small process 1 waits for orphans. It would be of no use where it is not process 1.
+fn has_init(container: &Container) -> bool {
+    let host = &container.config.host;
+    host.init == Some(true) && host.pid == PidMode::Private
+}
+
 fn root(spec: &mut Spec, context: &Context<'_>) {
     let read_only = context.container.config.host.read_only;
     spec.set_root(RootBuilder::default().path("rootfs").readonly(read_only).build().ok());
-    let domain = &context.container.config.domainname;
-    spec.set_domainname((!domain.is_empty()).then(|| domain.clone()));
+    if !context.container.config.host.shares_uts {
+        let domain = &context.container.config.domainname;
+        spec.set_hostname(Some(context.found.hostname.clone()));
+        spec.set_domainname((!domain.is_empty()).then(|| domain.clone()));
+    } else {
+        spec.set_hostname(None::<String>);
+    }
 }
 
 #[cfg(test)]

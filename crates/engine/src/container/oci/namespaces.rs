@@ -1,22 +1,80 @@
 //! Which name spaces are the container's own, and the kernel parameters in them.
 
 use super::Context;
-use crate::container::NetworkMode;
+use crate::container::{HostConfig, IpcMode, NetworkMode, PidMode};
 use sampan_spec::oci::{LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Spec};
 use std::collections::HashMap;
 
+/// A name space: not there is the host's, else a new one or that of the process with this pid.
+struct Wanted {
+    kind: LinuxNamespaceType,
+    of: Option<i32>,
+}
+
 pub(super) fn namespaces(spec: &mut Spec, context: &Context<'_>) {
-    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
-    let shares_network = context.container.config.host.network == NetworkMode::Host;
-    let kinds = [Mount, Pid, Uts, Ipc, Cgroup].into_iter().chain((!shares_network).then_some(Network));
-    let all: Vec<LinuxNamespace> =
-        kinds.filter_map(|kind| LinuxNamespaceBuilder::default().typ(kind).build().ok()).collect();
+    let all = wanted(context).into_iter().filter_map(namespace).collect::<Vec<_>>();
+    let parameters = parameters(&context.container.config.host);
     let Some(linux) = spec.linux_mut() else { return };
     linux.set_namespaces(Some(all));
-    if !shares_network {
-        let unprivileged =
-            [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-        let sysctl: HashMap<String, String> = unprivileged.map(|(k, v)| (k.into(), v.into())).into();
-        linux.set_sysctl(Some(sysctl));
+    if !parameters.is_empty() {
+        linux.set_sysctl(Some(parameters));
     }
+}
+
+fn wanted(context: &Context<'_>) -> Vec<Wanted> {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
+    let (host, peers) = (&context.container.config.host, &context.found.peers);
+    let new = |kind| Some(Wanted { kind, of: None });
+    let of = |kind, pid: Option<i32>| pid.map(|pid| Wanted { kind, of: Some(pid) });
+    let all = [
+        new(Mount),
+        match host.pid {
+            PidMode::Private => new(Pid),
+            PidMode::Host => None,
+            PidMode::Container(_) => of(Pid, peers.pid),
+        },
+        new(Uts).filter(|_| !host.shares_uts),
+        match host.ipc {
+            IpcMode::Private | IpcMode::Shareable | IpcMode::None => new(Ipc),
+            IpcMode::Host => None,
+            IpcMode::Container(_) => of(Ipc, peers.ipc),
+        },
+        new(Cgroup).filter(|_| !host.shares_cgroups),
+        match host.network {
+            NetworkMode::Bridge | NetworkMode::None => new(Network),
+            NetworkMode::Host => None,
+            NetworkMode::Container(_) => of(Network, peers.network),
+        },
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn namespace(wanted: Wanted) -> Option<LinuxNamespace> {
+    let mut namespace = LinuxNamespaceBuilder::default().typ(wanted.kind).build().ok()?;
+    namespace.set_path(wanted.of.map(|pid| format!("/proc/{pid}/ns/{}", file(wanted.kind)).into()));
+    Some(namespace)
+}
+
+/// The name space's file below `/proc/PID/ns`.
+fn file(kind: LinuxNamespaceType) -> &'static str {
+    match kind {
+        LinuxNamespaceType::Ipc => "ipc",
+        LinuxNamespaceType::Network => "net",
+        LinuxNamespaceType::Uts => "uts",
+        LinuxNamespaceType::Cgroup => "cgroup",
+        LinuxNamespaceType::Mount => "mnt",
+        LinuxNamespaceType::User => "user",
+        LinuxNamespaceType::Time => "time",
+        LinuxNamespaceType::Pid => "pid",
+    }
+}
+
+/// Docker's own where the network is the container's, then the user's.
+fn parameters(host: &HostConfig) -> HashMap<String, String> {
+    let unprivileged =
+        [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
+    let own = matches!(host.network, NetworkMode::Bridge | NetworkMode::None);
+    let defaults =
+        unprivileged.iter().filter(|_| own).map(|(name, value)| (name.to_string(), value.to_string()));
+    defaults.chain(host.sysctls.clone()).collect()
 }

@@ -1,8 +1,8 @@
 //! Process 1 and exec processes: arguments, variables, user, capabilities.
 
-use super::{Context, hostname};
+use super::{Context, has_init, hostname, rlimits};
 use crate::container::user::User;
-use crate::container::{Container, capability};
+use crate::container::{Container, capability, security};
 use sampan_spec::oci::{Capability, LinuxCapabilitiesBuilder, Process, ProcessBuilder, Spec, UserBuilder};
 use std::collections::HashSet;
 
@@ -10,17 +10,27 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 pub(super) fn process(spec: &mut Spec, context: &Context<'_>) {
     let config = &context.container.config;
-    let capabilities = capabilities(context.container);
     let (rows, columns) = config.host.console_size;
     let request = ProcessRequest {
-        args: config.command(),
-        env: with_home(environment(context.container), context.user),
+        args: if has_init(context.container) { with_init(config.command()) } else { config.command() },
+        env: with_home(environment(context.container), &context.found.user),
         cwd: &config.working_dir,
-        user: context.user,
+        user: &context.found.user,
         terminal: config.tty,
         size: (rows > 0 && columns > 0).then_some((rows, columns)),
     };
-    spec.set_process(Some(build_process(&request, &capabilities)));
+    let mut process = build_process(&request, context.container);
+    if config.host.oom_score_adj != 0 {
+        process.set_oom_score_adj(Some(config.host.oom_score_adj));
+    }
+    spec.set_process(Some(process));
+}
+
+/// The place of the program for `--init` in the container, as with Docker.
+pub(super) const INIT: &str = "/sbin/docker-init";
+
+fn with_init(command: Vec<String>) -> Vec<String> {
+    [INIT.to_owned(), "--".to_owned()].into_iter().chain(command).collect()
 }
 
 /// A process for process 1 or an exec.
@@ -33,7 +43,8 @@ pub(crate) struct ProcessRequest<'a> {
     pub(crate) size: Option<(u16, u16)>,
 }
 
-pub(crate) fn build_process(request: &ProcessRequest<'_>, capabilities: &HashSet<Capability>) -> Process {
+pub(crate) fn build_process(request: &ProcessRequest<'_>, container: &Container) -> Process {
+    let (capabilities, security) = (capabilities(container), security::of(&container.config.host));
     let set = || capabilities.clone();
     let sets = LinuxCapabilitiesBuilder::default()
         .bounding(set())
@@ -51,13 +62,14 @@ pub(crate) fn build_process(request: &ProcessRequest<'_>, capabilities: &HashSet
         .args(request.args.clone())
         .env(request.env.clone())
         .cwd(cwd)
-        .no_new_privileges(false)
-        .rlimits(Vec::new());
+        .no_new_privileges(security.no_new_privileges)
+        .rlimits(rlimits::rlimits(&container.config.host.ulimits));
     let builder = match sets.build() {
         Ok(sets) => builder.capabilities(sets),
         Err(_) => builder,
     };
     let mut process = builder.build().unwrap_or_default();
+    process.set_apparmor_profile(security.apparmor.filter(|_| security::has_apparmor()));
     process.set_console_size(request.size.map(console_size));
     process
 }
@@ -71,6 +83,9 @@ fn console_size((rows, columns): (u16, u16)) -> sampan_spec::oci::Box {
 /// A container's capabilities. Its names were checked when it was created.
 pub(crate) fn capabilities(container: &Container) -> HashSet<Capability> {
     let host = &container.config.host;
+    if host.privileged {
+        return capability::all();
+    }
     capability::resolve(&host.cap_add, &host.cap_drop).unwrap_or_default()
 }
 

@@ -1,11 +1,13 @@
 //! The system call filter, and the paths that are hidden or cannot be written to.
 
 use super::{Context, capabilities};
-use crate::container::seccomp;
+use crate::container::HostConfig;
+use crate::container::seccomp::{self, Profile};
+use crate::container::security::{self, Seccomp};
 use sampan_spec::oci::Spec;
 
 /// Paths that a container sees empty.
-pub const MASKED_PATHS: [&str; 12] = [
+const MASKED_PATHS: [&str; 12] = [
     "/proc/asound",
     "/proc/acpi",
     "/proc/interrupts",
@@ -20,19 +22,37 @@ pub const MASKED_PATHS: [&str; 12] = [
     "/sys/devices/virtual/powercap",
 ];
 /// Paths that a container cannot write to.
-pub const READ_ONLY_PATHS: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 pub(super) fn filter(spec: &mut Spec, context: &Context<'_>) {
-    let profile = seccomp::default_profile(&capabilities(context.container), &context.host.seccomp);
+    let (held, host) = (capabilities(context.container), &context.host.seccomp);
+    let privileged = context.container.config.host.privileged;
+    let profile = match security::of(&context.container.config.host).seccomp {
+        Seccomp::Unconfined => None,
+        Seccomp::Default if privileged => None,
+        Seccomp::Default => seccomp::default_profile(&held, host),
+        Seccomp::Profile(json) => Profile::parse(&json).ok().and_then(|profile| profile.to_oci(&held, host)),
+    };
     if let Some(linux) = spec.linux_mut() {
         linux.set_seccomp(profile);
     }
 }
 
-pub(super) fn paths(spec: &mut Spec, _: &Context<'_>) {
+pub(super) fn paths(spec: &mut Spec, context: &Context<'_>) {
+    let host = &context.container.config.host;
     if let Some(linux) = spec.linux_mut() {
-        linux.set_masked_paths(Some(MASKED_PATHS.map(Into::into).into()));
-        linux.set_readonly_paths(Some(READ_ONLY_PATHS.map(Into::into).into()));
+        linux.set_masked_paths(masked_paths(host)).set_readonly_paths(readonly_paths(host));
     }
+}
+
+/// The paths that a container sees empty. None of them for one that is privileged.
+pub fn masked_paths(host: &HostConfig) -> Option<Vec<String>> {
+    let default = || (!host.privileged).then(|| MASKED_PATHS.map(Into::into).into());
+    host.masked_paths.clone().or_else(default)
+}
+
+/// The paths that a container cannot write to. None of them for one that is privileged.
+pub fn readonly_paths(host: &HostConfig) -> Option<Vec<String>> {
+    let default = || (!host.privileged).then(|| READ_ONLY_PATHS.map(Into::into).into());
+    host.readonly_paths.clone().or_else(default)
 }

@@ -92,22 +92,34 @@ fn build_for(config: super::super::Config) -> Spec {
     let host = Host {
         seccomp: seccomp::Host { architecture: "amd64", kernel: (6, 1) },
         cgroups: "/sampan".into(),
-        limits_swap: true,
+        limits: crate::host::Limits { swap: true, ..Default::default() },
     };
     let user = User { uid: 33, gid: 34, groups: vec![44], home: "/var/www".into() };
+    let found = Found {
+        user,
+        devices: Devices::default(),
+        peers: Peers { pid: Some(7), ipc: Some(8), network: Some(9) },
+        hostname: "abababababab".into(),
+        names: "/run/sampan/containers/x".into(),
+    };
     build(&Context {
-        user: &user,
+        found: &found,
+        init: Path::new("/usr/bin/sampan-runtime"),
         container: &container(config),
         host: &host,
-        bundle: Path::new("/run/sampan/containers/x"),
         volumes: Path::new("/var/lib/sampan/volumes"),
     })
 }
 
 #[test]
 fn the_whole_configuration() {
-    let resources =
-        Resources { memory: Some(64 << 20), memory_swap: None, nano_cpus: Some(500_000_000), pids: Some(10) };
+    let resources = Resources {
+        memory: Some(64 << 20),
+        memory_swap: None,
+        nano_cpus: Some(500_000_000),
+        pids: Some(10),
+        ..Resources::default()
+    };
     let config = super::super::Config {
         cmd: Some(vec!["sh".into(), "-c".into(), "true".into()]),
         env: vec!["A=1".into()],

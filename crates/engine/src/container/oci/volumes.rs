@@ -18,7 +18,7 @@ pub(super) fn add_to(system: Vec<Mount>, context: &Context<'_>) -> Vec<Mount> {
     let mut own: Vec<Mount> =
         container.mounts.iter().filter_map(|point| of_point(point, context.volumes)).collect();
     own.extend(container.config.host.tmpfs.iter().filter_map(|(path, options)| in_memory(path, options)));
-    let files = ["resolv.conf", "hostname", "hosts"].map(|name| file(name, context.bundle));
+    let files = ["resolv.conf", "hostname", "hosts"].map(|name| file(name, &context.found.names));
     own.extend(without(files.into_iter().flatten(), &own));
     own.sort_by_key(|mount| mount.destination().components().count());
     let mut all = without(system.into_iter(), &own);
@@ -35,8 +35,8 @@ fn without(mounts: impl Iterator<Item = Mount>, taken: &[Mount]) -> Vec<Mount> {
     mounts.filter(|mount| !taken.iter().any(|own| hides(own, mount.destination()))).collect()
 }
 
-fn file(name: &str, bundle: &Path) -> Option<Mount> {
-    let source = bundle.join(name);
+fn file(name: &str, folder: &Path) -> Option<Mount> {
+    let source = folder.join(name);
     mount(&format!("/etc/{name}"), "bind", &source.to_string_lossy(), &["rbind", "rprivate"])
 }
 

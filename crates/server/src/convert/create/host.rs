@@ -1,8 +1,8 @@
 //! What a container gets of the host.
 
 use super::network::ports;
-use super::resources::resources;
-use super::{Error, invalid};
+use super::resources::{resources, ulimits};
+use super::{Error, invalid, isolation};
 use crate::convert::mounts;
 use sampan_api::body::{HostConfig, RestartPolicy};
 use sampan_engine::container::{HostConfig as EngineHost, LogConfig, NetworkMode};
@@ -14,20 +14,43 @@ pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) ->
     if host.auto_remove && restart != Restart::No {
         return invalid("can't create 'AutoRemove' container with restart policy".into());
     }
-    let driver =
-        if host.log_config.r#type.is_empty() { LogConfig::default().driver } else { host.log_config.r#type };
+    let driver = if host.log_config.r#type.is_empty() {
+        LogConfig::default().driver
+    } else {
+        host.log_config.r#type.clone()
+    };
     let [rows, columns] = host.console_size.map(|size| u16::try_from(size).unwrap_or(0));
+    isolation::check_runtime(&host.runtime)?;
+    isolation::check_isolation(&host.isolation)?;
     Ok(EngineHost {
+        resources,
+        network,
+        restart,
+        auto_remove: host.auto_remove,
+        group_add: host.group_add.clone().unwrap_or_default(),
+        privileged: host.privileged,
+        security_opt: host.security_opt.clone().unwrap_or_default(),
+        masked_paths: host.masked_paths.clone(),
+        readonly_paths: host.readonly_paths.clone(),
+        devices: isolation::devices(host.devices.clone()),
+        device_rules: host.device_cgroup_rules.clone().unwrap_or_default(),
+        sysctls: host.sysctls.clone().unwrap_or_default(),
+        pid: isolation::pid_mode(&host.pid_mode)?,
+        ipc: isolation::ipc_mode(&host.ipc_mode)?,
+        shares_uts: isolation::shares_uts(&host.uts_mode)?,
+        shares_cgroups: isolation::shares_cgroups(&host.cgroupns_mode)?,
+        userns: isolation::userns(&host.userns_mode)?,
+        init: host.init,
+        shm_size: isolation::shm_size(&host)?,
+        ulimits: ulimits(&host),
+        oom_score_adj: i32::try_from(host.oom_score_adj).unwrap_or(i32::MAX),
+        cgroup_parent: host.cgroup_parent,
         binds: mounts::binds(host.binds.unwrap_or_default())?,
         mounts: mounts::mounts(host.mounts.unwrap_or_default())?,
         tmpfs: host.tmpfs.unwrap_or_default(),
         volumes_from: mounts::volumes_from(host.volumes_from.unwrap_or_default()),
         volume_driver: host.volume_driver,
-        resources,
-        network,
         ports: ports(host.port_bindings.unwrap_or_default())?,
-        auto_remove: host.auto_remove,
-        restart,
         log: LogConfig { driver, options: host.log_config.config.unwrap_or_default() },
         cap_add: host.cap_add.unwrap_or_default(),
         cap_drop: host.cap_drop.unwrap_or_default(),

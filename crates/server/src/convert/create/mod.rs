@@ -1,6 +1,7 @@
 //! From a create request to an engine's configuration, with Docker's complaints.
 
 mod host;
+mod isolation;
 mod network;
 mod resources;
 

@@ -1,5 +1,6 @@
 //! Networks and published ports.
 
+use super::isolation::peer;
 use super::{Error, invalid};
 use sampan_api::body::{Endpoint, PortMap};
 use sampan_engine::container::{NetworkMode, Port, PortBinding};
@@ -13,9 +14,10 @@ pub(super) fn network_mode(name: &str) -> Result<NetworkMode, Error> {
         "" | "default" | "bridge" => Ok(NetworkMode::Bridge),
         "host" => Ok(NetworkMode::Host),
         "none" => Ok(NetworkMode::None),
-        _ if name.starts_with("container:") => {
-            Err(Error::unsupported("HostConfig.NetworkMode \"container:\""))
-        }
+        _ if name.starts_with("container:") => match peer(name) {
+            Some(peer) => Ok(NetworkMode::Container(peer)),
+            None => invalid("Container name or ID cannot be empty".into()),
+        },
         _ => Err(Error::NoSuchNetwork(name.to_owned())),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::sample::{self, exit};
 use super::*;
+use sampan_api::body::PortBinding;
 
 fn truths(phase: Phase) -> (String, [bool; 4], i32, i32) {
     let shown = container(&sample::container("c", phase)).state;

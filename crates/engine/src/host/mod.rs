@@ -1,7 +1,10 @@
 //! What the engine must know of the host it runs on.
 
-use crate::container::SeccompHost;
-use sampan_spec::ContainerId;
+mod limits;
+
+pub(crate) use limits::Limits;
+
+use crate::container::{Container, SeccompHost};
 use std::path::Path;
 
 /// The folder that systemd keeps for the containers, if the units are installed.
@@ -14,8 +17,7 @@ pub(crate) struct Host {
     pub(crate) seccomp: SeccompHost,
     /// The folder of all containers' cgroups, from each hierarchy's root.
     pub(crate) cgroups: String,
-    /// Whether swap can be limited: with version 1 the kernel must have been told to account for it.
-    pub(crate) limits_swap: bool,
+    pub(crate) limits: Limits,
 }
 
 impl Host {
@@ -33,14 +35,15 @@ impl Host {
             None if unit_runs() => SYSTEMD_UNIT.to_owned(),
             None => "/sampan".to_owned(),
         };
-        let v1 = Path::new("/sys/fs/cgroup/memory");
-        let limits_swap = !v1.is_dir() || v1.join("memory.memsw.limit_in_bytes").exists();
-        Self { seccomp: SeccompHost { architecture, kernel }, cgroups, limits_swap }
+        Self { seccomp: SeccompHost { architecture, kernel }, cgroups, limits: Limits::detect() }
     }
 
     /// A container's cgroup, from each hierarchy's root.
-    pub(crate) fn cgroup_of(&self, id: &ContainerId) -> String {
-        format!("{}/{id}", self.cgroups)
+    pub(crate) fn cgroup_of(&self, container: &Container) -> String {
+        match container.config.host.cgroup_parent.trim_matches('/') {
+            "" => format!("{}/{}", self.cgroups, container.id),
+            parent => format!("/{parent}/{}", container.id),
+        }
     }
 
     /// The cgroup of all monitors.
