@@ -5,7 +5,7 @@
 mod script;
 
 use sampan_testkit::{Cli, Daemon, docker_archive, programs, root_file_system};
-use script::{Act, act, equal_with_both, fed, same};
+use script::{Act, act, equal_with_both, exits, fed, same};
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -94,6 +94,17 @@ fn lives() -> Vec<Act> {
             126,
             "OCI runtime exec failed: exec failed: unable to start container process: exec: \"/etc/passwd\": permission denied",
         ),
+        act(
+            "exec -w /nope c2 pwd",
+            127,
+            "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd (\"/nope\") set in config.json failed: no such file or directory",
+        ),
+        act(
+            "exec -w /etc/passwd c2 pwd",
+            127,
+            "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd (\"/etc/passwd\") set in config.json failed: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type",
+        ),
+        act("exec -w rel c2 pwd", 128, "OCI runtime exec failed: exec failed: Cwd must be an absolute path"),
         act("exec -d c2 true", 0, ""),
         act("rm c2", 1, ""),
         act("run -d --name c2 bb true", 125, ""),
@@ -112,6 +123,27 @@ fn lives() -> Vec<Act> {
         act("wait c3", 0, "0"),
         act("logs c3", 0, "attached"),
         act("rm c3", 0, "c3"),
+    ]
+}
+
+/// What cannot be started says so, and stays said.
+fn failures() -> Vec<Act> {
+    vec![
+        act("run --name f1 bb nope", 127, ""),
+        act(
+            "inspect -f '{{.State.Error}}|{{.State.ExitCode}}' f1",
+            0,
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: \"nope\": executable file not found in $PATH|127",
+        ),
+        act("wait f1", 0, "127"),
+        act("rm f1", 0, "f1"),
+        exits("create --name f2 -v /etc/passwd:/bin bb true", 0),
+        act("start f2", 1, ""),
+        act("inspect -f '{{.State.ExitCode}}' f2", 0, "127"),
+        act("rm f2", 0, "f2"),
+        act("run --rm -v /etc:/bin/busybox bb true", 125, ""),
+        act("run --rm -w /etc/passwd bb pwd", 125, ""),
+        act("run --rm -w /etc/passwd/x bb pwd", 125, ""),
     ]
 }
 
@@ -157,6 +189,11 @@ fn a_containers_life_is_equal() {
 }
 
 #[test]
+fn failures_are_equal() {
+    equal_with_both(failures);
+}
+
+#[test]
 fn refusals_are_equal() {
     equal_with_both(refusals);
 }
@@ -182,7 +219,7 @@ fn a_reader_that_goes_ends_a_client_in_silence() {
 #[cfg(feature = "peers")]
 #[test]
 fn docker_does_the_same() {
-    script::docker_does(runs().into_iter().chain(lives()).chain(refusals()));
+    script::docker_does(runs().into_iter().chain(lives()).chain(failures()).chain(refusals()));
 }
 
 #[test]

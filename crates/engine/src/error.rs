@@ -200,14 +200,11 @@ pub enum Error {
     #[error(transparent)]
     Registry(#[from] sampan_registry::Error),
     /// The process could not be started.
-    #[error(
-        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: \
-         unable to start container process: error during container init: {0}"
-    )]
-    Start(String),
+    #[error("{}", .0.start_text())]
+    Start(Failure),
     /// An exec process could not be started.
-    #[error("OCI runtime exec failed: exec failed: unable to start container process: {0}")]
-    ExecStart(String),
+    #[error("{}", .0.exec_text())]
+    ExecStart(Failure),
     /// The container could not be joined to its network, or a published port is taken.
     #[error("{0}")]
     Endpoint(String),
@@ -347,11 +344,6 @@ impl Error {
             Some("MANIFEST_UNKNOWN") => Self::NoSuchManifest { reference: asked.familiar(), problem },
             _ => error.into(),
         }
-    }
-
-    /// A start failed as the container's child reported.
-    pub(crate) fn start(failure: Failure) -> Self {
-        Self::Start(failure.message)
     }
 }
 

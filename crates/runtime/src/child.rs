@@ -17,12 +17,12 @@ pub(crate) use finish::{Finish, execute};
 pub(crate) use program::{find as find_program, refused};
 pub(crate) use terminal::{Standard, open as open_terminal};
 
-use crate::failure::{OrFail, stage};
+use crate::failure::{OrFail, failure, stage};
 use crate::launch::Ends;
 use crate::plan::Plan;
 use crate::wire::{self, Message};
 use crate::{Launch, Stdio};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, move_mount};
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::{Cgroup, Door};
@@ -144,7 +144,7 @@ fn receive_mounts(plan: &Plan, socket: BorrowedFd<'_>) -> Result<(OwnedFd, Vec<O
     }
     debug_assert!(all.len() <= (binds + 1).next_multiple_of(FDS_MAX));
     let rest = all.split_off(1);
-    let root = all.pop().ok_or_else(|| crate::failure::failure(stage::SYNC, "no rootfs was sent"))?;
+    let root = all.pop().ok_or_else(|| failure(stage::SYNC, "no rootfs was sent"))?;
     Ok((root, rest))
 }
 
@@ -173,13 +173,16 @@ fn names(plan: &Plan) -> Result<(), Failure> {
 /// The working directory is made if it is missing, as the other runtimes do it, also behind a symbolic link.
 fn make_cwd(plan: &Plan) -> Result<(), Failure> {
     let cwd = &plan.process.cwd;
-    if rustix::fs::statat(CWD, cwd, rustix::fs::AtFlags::empty()).is_ok() {
-        return Ok(());
+    if let Ok(found) = rustix::fs::statat(CWD, cwd, rustix::fs::AtFlags::empty()) {
+        let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+        let refused =
+            || failure(stage::WORKDIR, format!("Cannot mkdir: {} is not a directory", cwd.display()));
+        return if is_folder { Ok(()) } else { Err(refused()) };
     }
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let made = rustix::fs::openat(CWD, "/", flags, Mode::empty())
         .and_then(|root| resolve::make_place(root.as_fd(), cwd, true));
-    made.map(drop).or_fail(stage::CWD, || format!("mkdir {}", cwd.display()))
+    made.map(drop).or_fail(stage::WORKDIR, || format!("mkdir {}", cwd.display()))
 }
 
 /// Callers of `create` expect to hear there already that there is no such program.

@@ -15,6 +15,7 @@ pub(crate) mod stage {
     pub(crate) const SYSCTL: &str = "sysctl";
     pub(crate) const PROCESS: &str = "process";
     pub(crate) const SECCOMP: &str = "seccomp";
+    pub(crate) const WORKDIR: &str = "workdir";
     pub(crate) const CWD: &str = "cwd";
     pub(crate) const EXEC: &str = "exec";
     pub(crate) const SYNC: &str = "sync";

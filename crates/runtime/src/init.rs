@@ -4,7 +4,6 @@
 use crate::child::{find_program, refused};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
-use sampan_spec::journal::exit_code_of;
 use sampan_sys::process::{Namespaces, clone, execute, reset_signals};
 use sampan_sys::signals;
 use std::ffi::{CString, OsString};
@@ -104,5 +103,5 @@ fn become_program(args: &[CString]) -> i32 {
         Err(failure) => failure,
     };
     say(&failure.message);
-    exit_code_of(&failure)
+    failure.exit_code()
 }

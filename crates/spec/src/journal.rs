@@ -4,6 +4,7 @@
 //! only writer; after its death the daemon may append, holding the file's flock. A torn last line is cut. A container's
 //! state is the fold of its journal, [`Summary`]; a file that has grown is replaced by one [`Event::Snapshot`].
 
+pub use crate::failure::Failure;
 use crate::{ExecId, Signal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,17 +124,6 @@ pub struct Exit {
     /// The kernel had killed one of the container's processes for want of memory.
     #[serde(default)]
     pub oom: bool,
-}
-
-/// A step of a start that failed, as the failing process reported it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Where: `rootfs`, `mount`, `cgroup`, `seccomp`, `cwd`, `exec`, ...
-    pub stage: String,
-    /// The system call's error number, 0 if there is none.
-    pub errno: i32,
-    /// The whole text for the user.
-    pub message: String,
 }
 
 /// A process to be executed in a container.
@@ -262,7 +252,7 @@ impl Summary {
             }
             Event::ExecStarted { exec, pid } => self.exec(exec, |e| e.pid = Some(*pid)),
             Event::ExecFailed { exec, failure } => {
-                self.end_exec(exec, exit_code_of(failure), entry.seq);
+                self.end_exec(exec, failure.exit_code(), entry.seq);
             }
             Event::ExecEnded { exec, code } => self.end_exec(exec, *code, entry.seq),
             Event::LogGap { .. } => {}
@@ -301,12 +291,12 @@ impl Summary {
     /// A container that never ran is still `created`, as with Docker.
     fn fail(&mut self, failure: &Failure, time: Timestamp) {
         let (finished, never_ran) = (self.finished, self.started.is_none());
-        self.end(Exit { code: exit_code_of(failure), signal: None, oom: false }, time);
+        self.end(Exit { code: failure.exit_code(), signal: None, oom: false }, time);
         self.finished = finished;
         if never_ran {
             self.status = Status::Created;
         }
-        failure.message.clone_into(&mut self.error);
+        self.error = failure.start_text();
     }
 
     fn lose(&mut self, time: Timestamp) {
@@ -333,18 +323,6 @@ impl Summary {
         {
             self.execs.remove(&oldest);
         }
-    }
-}
-
-/// The exit code that stands for a failed start, as Docker gives it: 127 if there is no such program, 126 if it cannot be
-/// executed, else 128.
-pub fn exit_code_of(failure: &Failure) -> i32 {
-    const ENOENT: i32 = 2;
-    const EACCES: i32 = 13;
-    match (failure.stage.as_str(), failure.errno) {
-        ("exec", ENOENT) => 127,
-        ("exec" | "cwd", EACCES) | ("exec", _) => 126,
-        _ => 128,
     }
 }
 
@@ -410,14 +388,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_start_has_dockers_exit_code() {
-        for (stage, errno, code) in [("exec", 2, 127), ("exec", 13, 126), ("exec", 8, 126), ("mount", 2, 128)]
-        {
-            let failure = Failure { stage: stage.into(), errno, message: "m".into() };
-            let summary = fold(vec![Event::StartFailed { failure }]);
-            assert_eq!((summary.exit.unwrap().code, summary.error.as_str()), (code, "m"));
-            assert_eq!((summary.status, summary.finished), (Status::Created, None));
-        }
+    fn a_start_that_failed() {
+        let failure = Failure { stage: "exec".into(), errno: 2, message: "m".into() };
+        let summary = fold(vec![Event::StartFailed { failure: failure.clone() }]);
+        assert_eq!((summary.exit.unwrap().code, summary.error), (127, failure.start_text()));
+        assert_eq!((summary.status, summary.finished), (Status::Created, None));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod digest;
 mod error;
+mod failure;
 mod id;
 mod platform;
 mod reference;

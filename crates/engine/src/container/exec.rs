@@ -154,7 +154,7 @@ pub async fn exec_start(engine: &Engine, id: &str, start: ExecStart) -> Result<E
     }
     let request = Request::ExecStart { exec: id.clone(), client: None, size: start.size };
     connection.call(request).await.map_err(|e| match e.failure() {
-        Some(failure) => Error::ExecStart(failure.message.clone()),
+        Some(failure) => Error::ExecStart(failure.clone()),
         None => e.about(handle.id(), id.as_str()),
     })?;
     Ok(ExecStarted::Detached)

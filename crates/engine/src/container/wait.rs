@@ -28,7 +28,8 @@ pub async fn wait(engine: &Engine, name: &str, condition: WaitCondition) -> Resu
     let handle = engine.containers().resolve(name)?;
     let state = handle.snapshot().state;
     if condition == WaitCondition::NotRunning && !state.phase.is_active() {
-        let code = if let Phase::Exited(exit) = state.phase { exit.code } else { 0 };
+        // A start that failed has a code, too.
+        let code = state.summary.exit.map_or(0, |exit| exit.code);
         return Ok(Waiting::Over { code, error: state.summary.error });
     }
     if matches!(state.phase, Phase::Removing | Phase::Dead) {

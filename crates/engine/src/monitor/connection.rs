@@ -308,7 +308,7 @@ impl CallError {
     pub(crate) fn about(self, id: &ContainerId, name: &str) -> Error {
         let reason = match self {
             Self::Refused(refusal) => match refusal {
-                Refusal::Failed { failure } => return Error::start(failure),
+                Refusal::Failed { failure } => return Error::Start(failure),
                 Refusal::NotRunning => return Error::NotRunning(id.to_string()),
                 Refusal::AlreadyStarted => return Error::AlreadyStarted(name.to_owned()),
                 Refusal::Paused => return Error::Paused(name.to_owned()),

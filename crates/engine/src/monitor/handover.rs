@@ -37,7 +37,7 @@ impl Handover {
         let request = (self.request)(client);
         let answer = self.connection.hand_over(request, early, socket).await;
         answer.map(|_| ()).map_err(|e| match e.failure() {
-            Some(failure) => Error::ExecStart(failure.message.clone()),
+            Some(failure) => Error::ExecStart(failure.clone()),
             None => e.about(self.connection.id(), &self.name),
         })
     }

@@ -5,6 +5,7 @@ use crate::failure::{OrFail, failure, stage};
 use crate::options::Options;
 use crate::plan::{MountKind, MountPlan, Plan};
 use crate::rootfs::{is_folder, mount_failure};
+use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, move_mount,
@@ -54,6 +55,10 @@ pub(super) fn failed(mount: &MountPlan, error: io::Error, explanation: &str) -> 
 /// Attaches a detached mount at a path of the container, which is made if it is missing.
 pub(super) fn put(root: BorrowedFd<'_>, destination: &str, mount: &OwnedFd, folder: bool) -> io::Result<()> {
     let target = resolve::make_place(root, Path::new(destination), folder)?;
+    if is_folder(target.as_fd())? != folder {
+        // The kernel would call it an invalid argument.
+        return Err(Errno::NOTDIR.into());
+    }
     put_on(&target, mount)?;
     Ok(())
 }
@@ -71,7 +76,7 @@ pub(super) fn filesystem(
     options: &Options,
 ) -> Result<OwnedFd, (io::Error, String)> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|e| (e.into(), String::new()))?;
-    let explained = |e: rustix::io::Errno| (e.into(), explanation(&context));
+    let explained = |e: Errno| (e.into(), explanation(&context));
     if !source.as_os_str().is_empty() {
         fsconfig_set_string(&context, "source", source).map_err(explained)?;
     }

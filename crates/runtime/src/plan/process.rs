@@ -59,7 +59,7 @@ impl ProcessPlan {
             return Err(bad("process.args is empty"));
         }
         if !process.cwd().is_absolute() {
-            return Err(bad(format!("process.cwd {} is not absolute", process.cwd().display())));
+            return Err(bad("Cwd must be an absolute path"));
         }
         let user = process.user();
         let profile = config.linux().as_ref().and_then(|l| l.seccomp().as_ref());

@@ -126,7 +126,7 @@ fn a_hostile_root() {
     let mut box_ = Box_::sh("pwd");
     std::os::unix::fs::symlink("/proc/self/fd/3", box_.path("layer").join("fd")).unwrap();
     box_.config["process"]["cwd"] = json!("/fd");
-    assert_eq!(box_.run().unwrap_err().stage, "cwd");
+    assert_eq!(box_.run().unwrap_err().stage, "workdir");
 }
 
 fn capabilities_and_user() {
@@ -301,6 +301,15 @@ fn what_cannot_be_done_is_named() {
     let mut box_ = Box_::sh("true");
     box_.config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
     assert_eq!(box_.run().unwrap_err().message, "user namespaces are not supported");
+    for (source, destination) in [("/etc/passwd", "/bin"), ("/etc", "/etc/passwd")] {
+        let mut box_ = Box_::sh("true");
+        box_.mount(std::path::Path::new(source), destination, &["rbind"]);
+        let want = format!("error mounting {source:?} to rootfs at {destination:?}: not a directory");
+        assert_eq!(box_.run().unwrap_err().message, want);
+    }
+    let mut box_ = Box_::sh("true");
+    box_.config["process"]["cwd"] = json!("/bin/busybox");
+    assert_eq!(box_.run().unwrap_err().message, "Cannot mkdir: /bin/busybox is not a directory");
     let mut box_ = Box_::sh("true");
     box_.config["mounts"]
         .as_array_mut()
@@ -317,7 +326,7 @@ fn what_cannot_be_done_is_named() {
     box_.config["process"]["capabilities"]["bounding"] = json!(["CAP_CHOWN"]);
     box_.config["process"]["cwd"] = json!("/bin/busybox");
     let failure = box_.run().unwrap_err();
-    assert_eq!(failure.stage, "cwd", "{}", failure.message);
+    assert_eq!(failure.stage, "workdir", "{}", failure.message);
 }
 
 fn a_read_only_root() {
