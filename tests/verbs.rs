@@ -72,6 +72,8 @@ fn lives() -> Vec<Act> {
         act("logs --since 2000-01-01T00:00:00Z --until 2001-01-01T00:00:00Z c1", 0, ""),
         same("inspect c1"),
         same("ps -a"),
+        same("ps -aq --format raw"),
+        same("ps -aq --format {{.Names}}"),
         act("wait c1", 0, "4"),
         act("start c1", 0, "c1"),
         act("wait c1", 0, "4"),
@@ -173,6 +175,10 @@ fn refusals() -> Vec<Act> {
         act("inspect no/body:1", 1, "[]"),
         same("start ''"),
         same("images"),
+        same("images --format raw"),
+        act("images --format {{", 1, ""),
+        act("ps --format {{", 1, ""),
+        act("inspect --format {{ bb", 64, ""),
         same("ps -a"),
     ]);
     acts

@@ -57,6 +57,12 @@ impl Verb for Images {
             rows.iter().for_each(|row| print::line(&row[ID]));
             return Ok(0);
         }
+        let format = match (format, self.quiet, self.digests) {
+            ("raw", true, _) => RAW_ID,
+            ("raw", false, true) => RAW_WITH_DIGESTS,
+            ("raw", false, false) => RAW,
+            (template, ..) => template,
+        };
         let table = if self.digests { WITH_DIGESTS } else { TABLE };
         Listing { columns: COLUMNS, rows }.print(format, table)?;
         Ok(0)
@@ -65,6 +71,11 @@ impl Verb for Images {
 
 const TABLE: &str = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 const WITH_DIGESTS: &str = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+
+/// `--format raw`. What ends it keeps the empty line before it.
+const RAW: &str = "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n{{``}}";
+const RAW_WITH_DIGESTS: &str = "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n{{``}}";
+const RAW_ID: &str = "image_id: {{.ID}}";
 
 const COLUMNS: &[Column] = &[
     ("Containers", "CONTAINERS"),

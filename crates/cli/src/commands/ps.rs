@@ -6,6 +6,7 @@ use crate::flags::Count;
 use crate::format::duration::ago;
 use crate::format::listing::{Column, Listing};
 use crate::format::ports::{self, Port};
+use crate::format::template::{Format, FormatError};
 use crate::format::text::{ellipsis, quote, short_id};
 use crate::options::filter::{Filter, filter, filters};
 use crate::options::numbers::integer;
@@ -57,15 +58,27 @@ impl Verb for Ps {
         let client = context.client()?;
         let all = self.all || limit.is_some();
         let format = self.format.as_deref().unwrap_or_default();
+        if let Err(FormatError::Parse(text)) = Format::new(format) {
+            return Err(Error::Invalid(format!("failed to parse template: {text}")));
+        }
         let size = self.size || format.contains(".Size");
         let containers =
             context.block_on(async { Ok(client.container_list(all, limit, size, &filters).await?) })?;
-        if self.quiet && format.is_empty() {
+        if self.quiet {
+            if !format.is_empty() {
+                print::error("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+            }
             let id =
                 |c: &ContainerSummary| if self.no_trunc { c.id.clone() } else { short_id(&c.id).to_owned() };
-            containers.iter().for_each(|container| print::line(&id(container)));
+            let before = if format == "raw" { "container_id: " } else { "" };
+            containers.iter().for_each(|container| print::line(&format!("{before}{}", id(container))));
             return Ok(0);
         }
+        let format = match format {
+            "raw" if self.size => RAW_WITH_SIZE,
+            "raw" => RAW,
+            template => template,
+        };
         let now = Timestamp::now();
         let rows = containers.iter().map(|container| row(container, !self.no_trunc, now)).collect();
         Listing { columns: COLUMNS, rows }.print(format, if self.size { WITH_SIZE } else { TABLE })?;
@@ -76,6 +89,10 @@ impl Verb for Ps {
 const TABLE: &str = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
 const WITH_SIZE: &str =
     "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}";
+
+/// `--format raw`. What ends it keeps the empty line before it.
+const RAW: &str = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}\n{{``}}";
+const RAW_WITH_SIZE: &str = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}\nsize:{{pad .Size 1 0}}\n{{``}}";
 
 const COLUMNS: &[Column] = &[
     ("Command", "COMMAND"),

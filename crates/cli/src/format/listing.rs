@@ -32,7 +32,7 @@ impl Listing {
             Some(template) => template.trim_start(),
             None => return self.lines(format),
         };
-        let format = Format::new(template)?;
+        let format = parse(template)?;
         let headings = self.columns.iter().map(|(_, heading)| (*heading).to_owned()).collect::<Vec<_>>();
         let mut text = String::new();
         for row in [&headings].into_iter().chain(&self.rows) {
@@ -45,7 +45,7 @@ impl Listing {
     }
 
     fn lines(&self, format: &str) -> Result<String, Error> {
-        let template = Format::new(format)?;
+        let template = parse(format)?;
         let mut lines = String::new();
         for row in &self.rows {
             let text = template.apply(&self.document(row))?;
@@ -63,4 +63,9 @@ impl Listing {
             cells.map(|((name, _), cell)| ((*name).to_owned(), Json::String(cell.clone()))).collect(),
         )
     }
+}
+
+/// A list's malformed template is an error like any other to Docker: it has no exit code of its own.
+fn parse(template: &str) -> Result<Format, Error> {
+    Format::new(template).map_err(|error| Error::Invalid(error.to_string()))
 }

@@ -62,6 +62,9 @@ fn template(text: &str, originals: HashMap<String, String>) -> Result<Template, 
         })
         .func("pad", |args| {
             let [text, ..] = strings::<1>(args);
+            if text.is_empty() {
+                return Ok(Value::String("".into()));
+            }
             let count = |i: usize| args.get(i).and_then(Value::as_int).unwrap_or(0).clamp(0, 1000) as usize;
             Ok(Value::String(format!("{}{text}{}", " ".repeat(count(1)), " ".repeat(count(2))).into()))
         })
@@ -184,6 +187,7 @@ mod tests {
         check("{{join .Ports \",\"}} {{upper .Name}} {{title \"ab cd\"}}", "b,a /WEB Ab Cd");
         check("{{if .State.OOMKilled}}oom{{else}}ok{{end}}", "ok");
         check("{{truncate .Name 2}}|{{pad \"x\" 1 2}}|{{index (split \"a:b\" \":\") 1}}", "/w| x  |b");
+        check("{{pad \"\" 1 2}}|", "|");
         check("{{printf \"%s-%d\" .Name .State.Pid}}", "/web-7");
     }
 
