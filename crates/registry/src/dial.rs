@@ -34,11 +34,16 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// With the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     pub(crate) fn new() -> Self {
+        Self::with(Matcher::from_env())
+    }
+
+    /// With these proxies.
+    pub(crate) fn with(proxies: Matcher) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Names);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        Self { tcp, proxies: Arc::new(Matcher::from_env()) }
+        Self { tcp, proxies: Arc::new(proxies) }
     }
 
     /// What a proxy of plain HTTP wants to be shown with each request.

@@ -16,6 +16,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A registry has no address.
+    #[error("there is no address to ask for the registry {domain}")]
+    Nowhere {
+        /// Its name.
+        domain: String,
+    },
     /// An address cannot be put together.
     #[error("{url:?} is not an address")]
     Address {

@@ -52,22 +52,22 @@ impl Document {
 /// # Errors
 /// That of the last address asked.
 pub async fn get(registry: &Registry, target: &Target) -> Result<Fetched, Error> {
-    let last = registry.places.len() - 1;
+    let mut failure = Error::Nowhere { domain: registry.name.domain().to_owned() };
     for (at, place) in registry.places.iter().enumerate() {
-        let answer = match authorization::greet(place).await {
-            Ok(()) => at_place(registry, place, target).await.map_err(|error| (error, place.endpoint.mirror)),
-            Err(error) => Err((error, true)),
+        let greeted = authorization::greet(place).await;
+        let others_may_know = greeted.is_err() || place.endpoint.mirror;
+        let got = match greeted {
+            Ok(()) => at_place(registry, place, target).await,
+            Err(error) => Err(error),
         };
-        match answer {
+        match got {
             Ok(document) => return Ok(Fetched { document, place: at }),
-            Err((error, true)) if at < last => {
-                tracing::debug!("{}: {}", place.endpoint.base, crate::dial::chain(&error));
-            }
-            Err((error, _)) => return Err(error),
+            Err(error) if !others_may_know => return Err(error),
+            Err(error) => failure = error,
         }
+        tracing::debug!("{}: {}", place.endpoint.base, crate::dial::chain(&failure));
     }
-    // There is always one place, and the last one has returned.
-    Err(Error::NoToken)
+    Err(failure)
 }
 
 async fn at_place(registry: &Registry, place: &Place, target: &Target) -> Result<Document, Error> {

@@ -1,6 +1,7 @@
 //! One repository at the addresses where it may be had.
 
 use crate::authorization::Access;
+use crate::dial::Dialer;
 use crate::endpoint::{Config, Endpoint, endpoints};
 use crate::error::Error;
 use crate::transport::Transport;
@@ -61,7 +62,7 @@ pub(crate) struct Place {
 pub fn open(config: &Config, name: &ImageName, credentials: Credentials) -> Result<Registry, Error> {
     let place = |endpoint: Endpoint| {
         let host = endpoint.base.split("://").last().unwrap_or_default();
-        let transport = Transport::new(host, endpoint.careless)?;
+        let transport = Transport::new(Dialer::new(), host, endpoint.careless)?;
         Ok(Place { transport, endpoint, access: Mutex::default() })
     };
     let places = endpoints(config, name.domain()).into_iter().map(place).collect::<Result<_, Error>>()?;

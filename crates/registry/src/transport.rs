@@ -26,8 +26,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// For the registry `domain`. Reads files.
-    pub(crate) fn new(domain: &str, careless: bool) -> Result<Self, Error> {
-        let dialer = Dialer::new();
+    pub(crate) fn new(dialer: Dialer, domain: &str, careless: bool) -> Result<Self, Error> {
         let connector = HttpsConnector::from((dialer.clone(), tls::config(domain, careless)?));
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
