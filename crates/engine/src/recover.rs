@@ -70,7 +70,11 @@ async fn reunite(engine: &Engine, containers: &[Container], known: HashSet<Conta
 async fn collect(engine: &Engine) -> Result<()> {
     let all = crate::container::list(engine).await;
     let (store, in_use) = (engine.store().clone(), crate::image::in_use(engine, &all).await);
-    let collected = blocking(move || gc::collect(&store, &in_use)).await?;
+    let collected = blocking(move || {
+        crate::image::expire(&store)?;
+        gc::collect(&store, &in_use)
+    });
+    let collected = collected.await?;
     if collected.bytes > 0 {
         tracing::info!("removed {} bytes of layers and blobs that nothing needs", collected.bytes);
     }

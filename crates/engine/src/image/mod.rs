@@ -8,6 +8,7 @@ mod turns;
 
 pub use history::history;
 pub use prune::{Pruned, prune};
+pub(crate) use pull::expire;
 pub use pull::{Credentials, LayerState, Progress, Pulled, Request as PullRequest, Tell, pull};
 pub(crate) use remove::in_use;
 pub use remove::{Removal, Removed, remove};

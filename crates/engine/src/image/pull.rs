@@ -13,7 +13,7 @@ use sampan_image::{ImageConfig, Index, MAX_DOCUMENT, Manifest, media};
 use sampan_registry::manifests::{Document, Target};
 use sampan_registry::{Registry, blobs, manifests};
 use sampan_spec::{Digest, ImageName, Platform, Reference};
-use sampan_store::{Intake, images, ingest, intake, names};
+use sampan_store::{Intake, Store, images, ingest, intake, names};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::UnboundedSender;
@@ -135,9 +135,7 @@ pub async fn pull(engine: &Engine, request: Request, tell: Tell) -> Result<Pulle
     let (config, name) = (engine.options().registries.clone(), request.reference.name.clone());
     let (credentials, store) = (request.credentials.clone(), engine.store().clone());
     let registry = blocking(move || {
-        if let Some(before) = SystemTime::now().checked_sub(KEEP) {
-            ingest::expire(&store, before)?;
-        }
+        expire(&store)?;
         sampan_registry::open(&config, &name, credentials).map_err(Error::from)
     });
     let mut pull = Pull {
@@ -154,6 +152,11 @@ pub async fn pull(engine: &Engine, request: Request, tell: Tell) -> Result<Pulle
     };
     run("pull", PULL, &mut pull).await?;
     pull.pulled.ok_or(Error::Cancelled)
+}
+
+/// Removes what was fetched of blobs and not gone on with for long.
+pub(crate) fn expire(store: &Store) -> std::result::Result<(), sampan_store::Error> {
+    SystemTime::now().checked_sub(KEEP).map_or(Ok(()), |before| ingest::expire(store, before))
 }
 
 impl Pull {
