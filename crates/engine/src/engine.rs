@@ -1,6 +1,7 @@
 //! The engine as a value: what all verbs share.
 
 use crate::blocking::blocking;
+use crate::boot;
 use crate::container::{Container, Registry};
 use crate::host::Host;
 use crate::image::Turns;
@@ -84,8 +85,9 @@ impl Engine {
     pub async fn open(options: Options) -> Result<Self> {
         let (engine, found) = blocking(move || Self::assemble(options)).await?;
         engine.runtime().reap()?;
-        recover::all(&engine, found).await?;
+        let returning = recover::all(&engine, found).await?;
         engine.network().guard()?;
+        boot::start_all(&engine, returning);
         Ok(engine)
     }
 

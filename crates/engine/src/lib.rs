@@ -5,6 +5,7 @@
 //! more than one step says how each is undone ([`steps`]).
 
 mod blocking;
+mod boot;
 mod clean_up;
 mod engine;
 mod error;

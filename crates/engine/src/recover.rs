@@ -5,6 +5,7 @@
 //! meanwhile is removed.
 
 use crate::blocking::blocking;
+use crate::boot;
 use crate::container::{Container, Driver, MountPoint};
 use crate::engine::Engine;
 use crate::volume::{self, Orphans};
@@ -23,8 +24,8 @@ pub(crate) struct Found {
     pub(crate) in_memory: Scan<Container>,
 }
 
-/// Brings all containers back, and sweeps.
-pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
+/// Brings all containers back, and sweeps. Gives those that are to be started, as this is another boot.
+pub(crate) async fn all(engine: &Engine, found: Found) -> Result<Vec<ContainerId>> {
     for damaged in found.on_disk.damaged.iter().chain(&found.in_memory.damaged) {
         tracing::warn!("set aside {}: {}", damaged.path.display(), damaged.reason);
     }
@@ -39,12 +40,17 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<()> {
     let kept: HashSet<String> = found.on_disk.aside.into_iter().chain(found.in_memory.aside).collect();
     sweep(engine, known.clone(), kept).await?;
     reunite(engine, &containers, known).await?;
+    let (boot, mut returning) = (boot::id(), Vec::new());
     for container in containers {
-        bring_back(engine, container).await;
+        let id = container.id.clone();
+        if bring_back(engine, container, &boot).await {
+            returning.push(id);
+        }
     }
     let volumes_of = engine.clone();
     blocking(move || volume::unmount_unused(volumes_of.volumes())).await?;
-    collect(engine).await
+    collect(engine).await?;
+    Ok(returning)
 }
 
 /// Volumes are used by the containers that name them; those that were made for a container which is no more go.
@@ -108,12 +114,12 @@ fn remove_unclaimed(folder: &Path, known: &HashSet<ContainerId>, kept: &HashSet<
     Ok(())
 }
 
-/// One container's failure is its own: it is logged, and the engine goes on.
-async fn bring_back(engine: &Engine, container: Container) {
+/// One container's failure is its own: it is logged, and the engine goes on. Says whether it is to be started.
+async fn bring_back(engine: &Engine, container: Container, boot: &str) -> bool {
     let id = container.id.clone();
     if let Err(e) = engine.containers().take_name(&container.name, &id) {
         tracing::error!(container = id.short(), "not brought back: {e}");
-        return;
+        return false;
     }
     let path = engine.paths().container(&id, container.config.host.auto_remove).journal();
     let entries = blocking(move || journal::read(&path, 0)).await;
@@ -121,10 +127,12 @@ async fn bring_back(engine: &Engine, container: Container) {
         tracing::error!(container = id.short(), "its journal: {e}");
         Summary::default()
     });
+    let comes_back = boot::comes_back(container.config.host.restart, &summary, boot);
     let mut driver = Driver::new(engine, container, summary);
     sandbox::restore(&mut driver).await;
     driver.reconnect().await;
-    if driver.override_phase.is_none() {
-        driver.spawn();
+    if driver.override_phase.is_some() {
+        return false;
     }
+    !driver.spawn().snapshot().state.phase.is_active() && comes_back
 }

@@ -128,6 +128,7 @@ impl Monitor {
                 DONE
             }
             Request::Signal { signal } => self.send_signal(signal).map(|()| Some(Answer::Done)),
+            Request::Shutdown => self.shut_down(asker).map(|()| None),
             Request::Stop { signal, timeout } => self.stop(asker, signal, timeout).map(|()| None),
             Request::Restart { signal, timeout } => {
                 self.restart_at_a_wish(asker, signal, timeout).map(|()| None)

@@ -39,6 +39,14 @@ impl Monitor {
         self.signal_main(signal)
     }
 
+    /// The host goes down. Written down before the stop: whoever reads of that knows whose it was.
+    pub(crate) fn shut_down(&mut self, asker: Asker) -> Result<(), Refusal> {
+        if self.is_active() {
+            self.report(Event::Shutdown);
+        }
+        self.stop(asker, None, None)
+    }
+
     pub(crate) fn stop(
         &mut self,
         asker: Asker,

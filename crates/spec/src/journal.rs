@@ -53,6 +53,8 @@ pub enum Event {
         /// With this signal first.
         signal: Signal,
     },
+    /// The host goes down: the stop that follows is not a user's.
+    Shutdown,
     /// Process 1 ended, for good: what was made for it is released.
     Exited(Exit),
     /// Process 1 ended and is started again after a delay, by the restart policy or because a user asked for
@@ -166,6 +168,9 @@ pub struct Summary {
     /// A user asked it to be restarted since it was last started.
     #[serde(default)]
     pub restart_requested: bool,
+    /// The host went down while it ran: it was not a user who stopped it.
+    #[serde(default)]
+    pub shutdown: bool,
     /// The kernel killed one of its processes for want of memory since it was last started.
     pub oom: bool,
     /// The processes executed in it.
@@ -226,6 +231,7 @@ impl Summary {
             Event::Snapshot { summary } => *self = (**summary).clone(),
             Event::Started { pid, boot_id } => self.begin(*pid, boot_id, entry.time),
             Event::StartFailed { failure } => self.fail(failure, entry.time),
+            Event::Shutdown => self.shutdown = true,
             Event::StopRequested { .. } => {
                 self.stop_requested = true;
                 self.restart_requested = false;
@@ -276,6 +282,7 @@ impl Summary {
         boot_id.clone_into(&mut self.boot_id);
         self.started = Some(time);
         self.stop_requested = false;
+        self.shutdown = false;
         self.restart_requested = false;
         self.oom = false;
         self.error.clear();

@@ -146,6 +146,9 @@ pub enum Request {
         /// Instead of the bundle's time-out, in seconds; negative: no time-out.
         timeout: Option<i64>,
     },
+    /// As `Stop` without a signal and a time-out of its own, because the host goes down: the container comes back by its
+    /// restart policy.
+    Shutdown,
     /// Freeze all processes. Answered when all are frozen.
     Pause,
     /// Let them run again.

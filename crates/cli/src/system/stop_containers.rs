@@ -1,5 +1,6 @@
 //! `sampan system stop-containers`: stops every container through its monitor, with its own signal and time-out. It is
-//! what systemd runs at shutdown, and needs no daemon.
+//! what systemd runs at shutdown, and needs no daemon. It does not count as the user's stop: what has a restart policy
+//! comes back at the next boot.
 
 use sampan_spec::bundle;
 use sampan_spec::monitor::{Call, FRAME_HEADER, Message, Refusal, Request, encode_frame, parse_header};
@@ -61,7 +62,7 @@ fn connect(bundle: &Path) -> io::Result<Option<UnixStream>> {
 const CALL: u64 = 1;
 
 fn ask(mut socket: &UnixStream) -> io::Result<Result<(), Refusal>> {
-    let call = Call { call: CALL, request: Request::Stop { signal: None, timeout: None } };
+    let call = Call { call: CALL, request: Request::Shutdown };
     let json = serde_json::to_vec(&call)?;
     socket.write_all(&encode_frame(&json, &[]).map_err(io::Error::other)?)?;
     loop {
@@ -116,7 +117,7 @@ mod tests {
             let asked = scope.spawn(|| answer(&good, Ok(Answer::Done)).request);
             scope.spawn(|| answer(&bad, Err(Refusal::System { message: "x".into() })));
             let errors = stop_all(root.path());
-            assert_eq!(asked.join().unwrap(), Request::Stop { signal: None, timeout: None });
+            assert_eq!(asked.join().unwrap(), Request::Shutdown);
             errors
         });
         assert_eq!(errors.len(), 1);

@@ -158,6 +158,7 @@ fn is_vital(event: &Event) -> bool {
     match event {
         Event::Started { .. }
         | Event::StartFailed { .. }
+        | Event::Shutdown
         | Event::StopRequested { .. }
         | Event::RestartRequested { .. }
         | Event::Exited(_)

@@ -78,6 +78,15 @@ pub struct HostConfig {
     pub console_size: (u16, u16),
 }
 
+impl HostConfig {
+    /// Whether it shares a name space with another container.
+    pub(crate) fn has_peers(&self) -> bool {
+        matches!(self.pid, PidMode::Container(_))
+            || matches!(self.ipc, IpcMode::Container(_))
+            || matches!(self.network, NetworkMode::Container(_))
+    }
+}
+
 /// Whose network a container uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
