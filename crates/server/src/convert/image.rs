@@ -27,7 +27,7 @@ pub(crate) fn choose<'i>(all: &'i [Image], filters: &Filters) -> Result<Vec<&'i 
     let until = until(filters)?;
     let patterns = filters.get("reference");
     let fits = |image: &&Image| {
-        dangling.is_none_or(|dangling| dangling == image.names.is_empty())
+        dangling.is_none_or(|dangling| is_dangling(&image.names, dangling))
             && (patterns.is_empty() || !shown_names(image, patterns).is_empty())
             && filters.labels_fit("label", &image.config.run().labels)
             && before.is_none_or(|time| seconds(image) < time)
@@ -35,6 +35,12 @@ pub(crate) fn choose<'i>(all: &'i [Image], filters: &Filters) -> Result<Vec<&'i 
             && until.is_none_or(|time| seconds(image) <= time)
     };
     Ok(all.iter().filter(fits).collect())
+}
+
+/// Whether an image with these names fits the filter `dangling`. One that has only digests is of both kinds, as with
+/// Docker: its tag went to a newer one, or it was pulled by its digest.
+fn is_dangling(names: &[Reference], dangling: bool) -> bool {
+    if dangling { names.iter().all(|name| name.tag.is_none()) } else { !names.is_empty() }
 }
 
 /// Which images `image prune` may take; untagged ones if nothing is said.
@@ -47,7 +53,7 @@ pub(crate) fn prunable(filters: &Filters) -> Result<impl Fn(&Image) -> bool + us
     let filters = filters.clone();
     Ok(move |image: &Image| {
         let labels = &image.config.run().labels;
-        (!dangling || !image.names.iter().any(|name| name.tag.is_some()))
+        (!dangling || is_dangling(&image.names, true))
             && until.is_none_or(|time| seconds(image) <= time)
             && filters.labels_fit("label", labels)
             && (filters.get("label!").is_empty() || !filters.labels_fit("label!", labels))
@@ -225,7 +231,21 @@ pub(crate) fn removed(removed: &Removed) -> Vec<ImageDeleted> {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{glob, is_dangling};
+
+    #[test]
+    fn an_image_without_a_tag_dangles() {
+        let digest = format!("a@sha256:{}", "0a".repeat(32));
+        for (names, yes, no) in [
+            (vec![], true, false),
+            (vec!["a:1"], false, true),
+            (vec![digest.as_str()], true, true),
+            (vec!["a:1", &digest], false, true),
+        ] {
+            let parsed: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
+            assert_eq!((is_dangling(&parsed, true), is_dangling(&parsed, false)), (yes, no), "{names:?}");
+        }
+    }
 
     #[test]
     fn patterns_stop_at_slashes() {
