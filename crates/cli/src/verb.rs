@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::{Count, Line, Split, SplitError, display_name, split};
+use crate::format::text::quote;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, Args, Command};
 
@@ -161,5 +162,5 @@ fn clap_text(command: &Command, error: &clap::Error) -> String {
         |arg: &&Arg| arg.get_long().is_some_and(|long| named.split(' ').next() == Some(&format!("--{long}")));
     let flag = command.get_arguments().find(is_it).map_or_else(|| named.to_owned(), display_name);
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    format!("invalid argument \"{}\" for \"{flag}\" flag: {cause}", get(ContextKind::InvalidValue))
+    format!("invalid argument {} for \"{flag}\" flag: {cause}", quote(get(ContextKind::InvalidValue)))
 }

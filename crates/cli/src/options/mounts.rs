@@ -12,7 +12,7 @@ pub(crate) enum MountError {
     Empty,
     #[error("parse error on line 1, column {0}: extraneous or missing \" in quoted-field")]
     Quoted(usize),
-    #[error("parse error on line 1, column {0}: bare \" in non-quoted field")]
+    #[error("parse error on line 1, column {0}: bare \" in non-quoted-field")]
     Quote(usize),
     #[error("invalid field '{0}' must be a key=value pair")]
     NoValue(String),
@@ -69,6 +69,7 @@ fn take(mount: &mut Mount, field: &str, here: &Path) -> Result<(), MountError> {
         "consistency" => mount.consistency = text.to_lowercase(),
         "bind-propagation" => bind(mount).propagation = text.to_lowercase(),
         "bind-nonrecursive" => bind(mount).non_recursive = truth()?,
+        "bind-recursive" if text == "enabled" => {}
         "bind-recursive" => recursion(bind(mount), &key, text)?,
         "volume-subpath" => volume(mount).subpath = text.to_owned(),
         "volume-nocopy" => volume(mount).no_copy = truth()?,
@@ -111,7 +112,6 @@ fn insert(map: &mut Option<std::collections::BTreeMap<String, String>>, text: &s
 
 fn recursion(options: &mut BindOptions, key: &str, text: &str) -> Result<(), MountError> {
     match text {
-        "enabled" => {}
         "disabled" => options.non_recursive = true,
         "writable" => options.read_only_non_recursive = true,
         "readonly" => options.read_only_force_recursive = true,
@@ -268,7 +268,7 @@ mod tests {
                 "type=bind,\"src=/tmp,dst=/x",
                 "parse error on line 1, column 27: extraneous or missing \" in quoted-field",
             ),
-            ("type=b\"ind", "parse error on line 1, column 7: bare \" in non-quoted field"),
+            ("type=b\"ind", "parse error on line 1, column 7: bare \" in non-quoted-field"),
         ] {
             check(text, want);
         }

@@ -91,9 +91,9 @@ pub enum VolumeError {
 /// An error whose text the one that holds it has in its own already.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", lower(.0))]
-pub struct Repeated(#[from] pub io::Error);
+pub struct Repeated(pub io::Error);
 
-fn lower(error: &impl std::fmt::Display) -> String {
+pub(crate) fn lower(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let text = text.find(" (os error").map_or(text.as_str(), |at| &text[..at]);
     let mut chars = text.chars();

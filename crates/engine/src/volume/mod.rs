@@ -26,6 +26,7 @@ pub use usage::{Usage, usage};
 
 pub(crate) use create::{Maker, create_now};
 pub(crate) use driver::{mount, unmount};
+pub(crate) use error::lower;
 pub(crate) use populate::{Image, populate};
 pub(crate) use recover::{Orphans, recover, unmount_unused};
 pub(crate) use remove::discard;

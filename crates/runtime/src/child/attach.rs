@@ -5,6 +5,7 @@ use crate::failure::{OrFail, failure, stage};
 use crate::options::Options;
 use crate::plan::{MountKind, MountPlan, Plan};
 use crate::rootfs::{is_folder, mount_failure};
+use rustix::fs::fstatfs;
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -15,7 +16,10 @@ use sampan_sys::cgroup::Cgroup;
 use sampan_sys::mount::{Attributes, change, explanation};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Component, Path};
+
+/// The type of proc(5) (statfs(2)).
+const PROC_MAGIC: rustix::fs::FsWord = 0x9fa0;
 
 /// Attaches all mounts; `binds` are the parent's, in the plan's order.
 pub(super) fn mounts(
@@ -30,18 +34,48 @@ pub(super) fn mounts(
             MountKind::Bind { .. } => {
                 let bound = binds.next().ok_or_else(|| failure(stage::SYNC, "a bind mount is missing"))?;
                 let folder = is_folder(bound.as_fd()).map_err(|e| failed(mount, e.into(), ""))?;
+                check_proc(mount, &bound)?;
                 put(root, &mount.destination, &bound, folder).map_err(|e| failed(mount, e, ""))?;
             }
             MountKind::Cgroup => cgroups::mount(plan, cgroup, mount, root)?,
             MountKind::Filesystem(kind) => {
-                let new = filesystem(kind, &mount.source, &mount.options);
+                let options = with_mode(root, kind, mount);
+                let new = filesystem(kind, &mount.source, &options);
                 let new = new.map_err(|(e, explanation)| failed(mount, e, &explanation))?;
+                check_proc(mount, &new)?;
                 put(root, &mount.destination, &new, true).map_err(|e| failed(mount, e, ""))?;
                 propagate(mount, &new)?;
             }
         }
     }
     Ok(())
+}
+
+/// A process that is told lies by `/proc` could be talked out of what protects it.
+fn check_proc(mount: &MountPlan, mounted: &OwnedFd) -> Result<(), Failure> {
+    let is_proc = || fstatfs(mounted).is_ok_and(|stat| stat.f_type == PROC_MAGIC);
+    let place = Path::new(&mount.destination).components().filter(|part| *part != Component::CurDir);
+    if !place.eq(Path::new("/proc").components()) || is_proc() {
+        return Ok(());
+    }
+    let message = format!(
+        "error mounting {:?} to rootfs at \"/proc\": it cannot be mounted because it is not of type proc",
+        mount.source
+    );
+    Err(failure(stage::MOUNT, message))
+}
+
+/// A tmpfs that says nothing of its permissions takes those of the folder it covers, as with runc.
+fn with_mode(root: BorrowedFd<'_>, kind: &str, mount: &MountPlan) -> Options {
+    let mut options = mount.options.clone();
+    if kind == "tmpfs"
+        && !options.data.iter().any(|(key, _)| key == "mode")
+        && let Ok(place) = resolve::place(root, Path::new(&mount.destination))
+        && let Ok(status) = rustix::fs::fstat(&place)
+    {
+        options.data.push(("mode".into(), Some(format!("{:o}", status.st_mode & 0o7777))));
+    }
+    options
 }
 
 pub(super) fn failed(mount: &MountPlan, error: io::Error, explanation: &str) -> Failure {

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::volume;
 use crate::{Error, Result};
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use sampan_store::volumes::part;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -37,9 +38,10 @@ fn make_source(path: &Path) -> Result<()> {
         return Ok(());
     }
     let made = std::fs::DirBuilder::new().recursive(true).mode(Mode::RWXU.bits() | 0o55).create(path);
-    made.map_err(|source| Error::Host {
-        what: format!("error while creating mount source path '{0}': mkdir {0}", path.display()),
-        source,
+    made.map_err(|e| {
+        let path = path.display();
+        let why = volume::lower(&e);
+        Error::MountRefused(format!("error while creating mount source path '{path}': mkdir {path}: {why}"))
     })
 }
 
@@ -68,11 +70,14 @@ fn check_part(engine: &Engine, name: &str, subpath: &str) -> Result<()> {
     let data = engine.volumes().data(name);
     let folder: PathBuf = data.parent().unwrap_or(&data).into();
     let whole = data.join(subpath);
-    let failed = |source: io::Error| Error::Host {
-        what: format!("cannot access path {0}: lstat {0}", whole.display()),
-        source,
+    let text = |error: io::Error| match Errno::from_io_error(&error) {
+        Some(Errno::XDEV) => format!(
+            "path concatenation escapes the base directory, base: {}, subpath: {subpath}",
+            data.display()
+        ),
+        _ => format!("cannot access path {0}: lstat {0}: {1}", whole.display(), volume::lower(&error)),
     };
-    part(&folder, subpath).map(drop).map_err(failed)
+    part(&folder, subpath).map(drop).map_err(|error| Error::MountRefused(text(error)))
 }
 
 /// A container has ended: its volumes' mounts are not needed any more. Blocks.
