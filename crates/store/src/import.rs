@@ -66,8 +66,12 @@ pub(crate) fn make(
     fs::create_dir(&layer).map_err(|source| Error::Write { path: layer.clone(), source })?;
     let failed = |source: ApplyError| Error::Layer { layer: "to import".into(), source: source.into() };
     let mut tee = Tee::new(tar, &mut spool).map_err(write)?;
-    let applied = extract::apply(&mut tee, &layer, request.max_layer).map_err(failed)?;
-    io::copy(&mut tee, &mut io::sink()).map_err(write)?;
+    let applied = extract::apply(&mut tee, &layer, request.max_layer).and_then(|applied| {
+        // What follows the tar's end belongs to the blob.
+        let rest = io::copy(&mut tee, &mut io::sink());
+        rest.map(|_| applied).map_err(|source| ApplyError::Compression { source })
+    });
+    let applied = applied.map_err(|error| tee.failed_write().map_or_else(|| failed(error), write))?;
     let (digest, size) = spool.finish().map_err(write)?;
     let config = config(request, run, applied.diff_id.clone())?;
     let names = request.name.iter().cloned().collect();

@@ -65,20 +65,30 @@ impl Spool for Files {
 pub(crate) struct Tee<'a, R> {
     inner: R,
     spool: &'a mut Files,
+    failure: Option<io::Error>,
 }
 
 impl<'a, R: Read> Tee<'a, R> {
     /// Begins a file of the spool; [`Spool::finish`] ends it.
     pub(crate) fn new(inner: R, spool: &'a mut Files) -> io::Result<Self> {
         spool.begin()?;
-        Ok(Self { inner, spool })
+        Ok(Self { inner, spool, failure: None })
+    }
+
+    /// Why reading failed, if it was because what was read could not be kept.
+    pub(crate) fn failed_write(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 }
 
 impl<R: Read> Read for Tee<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.spool.write(&buffer[..count])?;
+        self.spool.write(&buffer[..count]).map_err(|error| {
+            let kind = error.kind();
+            self.failure = Some(error);
+            io::Error::from(kind)
+        })?;
         Ok(count)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{docker_archive, layer, load, nothing_left};
 use crate::remove::InUse;
-use crate::{Store, gc, images, remove, snapshots};
+use crate::testing::Tar;
+use crate::{Store, gc, images, import, remove, snapshots};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
 };
@@ -40,6 +41,18 @@ fn a_full_disk_leaves_nothing() {
         nothing_left(&store);
     }
     assert!((3..37).contains(&succeeded), "{succeeded} of 39 disks were large enough");
+}
+
+#[test]
+fn an_import_names_the_disk_and_not_the_tar() {
+    // The same file again and again: what fills the disk is the tar that is kept.
+    let tar = (0..50).fold(Tar::default(), |tar, _| tar.file("again", &[1; 10_000])).bytes();
+    let (_mount, path) = small_disk(60 * 4096);
+    let store = Store::open(&path).unwrap();
+    let error = import::import(&store, tar.as_slice(), &super::hostile::request()).unwrap_err();
+    let crate::Error::Write { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    nothing_left(&store);
 }
 
 /// The environment variable that makes [`victim`] one.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sampan_spec::{Platform, Timestamp};
 use tar::EntryType;
 
-fn request() -> import::Request {
+pub(super) fn request() -> import::Request {
     import::Request {
         name: Some(super::reference("imported")),
         changes: Vec::new(),
