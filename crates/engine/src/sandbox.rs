@@ -21,10 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The engine's bridge, and who has which address and port of it.
 pub(crate) struct Network {
-    bridge: Bridge,
+    /// As it was last seen: others may remove it, and it gets another index then.
+    bridge: Mutex<Bridge>,
     firewall: Firewall,
     leases: Mutex<Leases>,
-    /// Held while published ports change in the firewall and in [`Leases::published`]: putting back must not bring back
+    /// Held while published ports change in the firewall and in [`Leases::connected`]: putting back must not bring back
     /// what was just taken out.
     publishing: Mutex<()>,
 }
@@ -32,8 +33,8 @@ pub(crate) struct Network {
 struct Leases {
     addresses: Ipam,
     ports: Ports,
-    /// What is in the firewall, to put it back if someone's reload takes it away.
-    published: HashMap<ContainerId, Vec<PortMapping>>,
+    /// Who is on the bridge, and what is in the firewall for it: to put it back if someone takes it away.
+    connected: HashMap<ContainerId, Vec<PortMapping>>,
 }
 
 impl Network {
@@ -52,8 +53,13 @@ impl Network {
             tracing::warn!("containers may not be reachable from other hosts: {obstacle}");
         }
         let leases =
-            Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), published: HashMap::new() };
+            Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), connected: HashMap::new() };
+        let bridge = Mutex::new(bridge);
         Ok(Self { bridge, firewall, leases: Mutex::new(leases), publishing: Mutex::default() })
+    }
+
+    fn bridge(&self) -> MutexGuard<'_, Bridge> {
+        self.bridge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leases(&self) -> MutexGuard<'_, Leases> {
@@ -67,19 +73,14 @@ impl Network {
     fn reserve(&self, container: &Container) -> Result<Endpoint> {
         let id = NetworkId::from_bytes(random()?).to_string();
         let requests = requests(container);
+        let bridge = self.bridge().clone();
         let mut leases = self.leases();
         let address = leases.addresses.allocate()?;
         let ports = leases.ports.reserve(&container.id, address.address(), &requests).map_err(|e| {
             leases.addresses.release(address.address());
             Error::Endpoint(e.on_endpoint(&container.name, &id))
         })?;
-        Ok(Endpoint {
-            id,
-            bridge: self.bridge.name.clone(),
-            address,
-            gateway: self.bridge.gateway.address(),
-            ports,
-        })
+        Ok(Endpoint { id, bridge: bridge.name, address, gateway: bridge.gateway.address(), ports })
     }
 
     fn release(&self, container: &ContainerId, address: Ipv4Addr) {
@@ -95,30 +96,59 @@ impl Network {
         name_space: &OwnedFd,
         route: &OwnedFd,
     ) -> Result<()> {
-        let wanted = endpoint::Endpoint {
+        let bridge = self.bridge().clone();
+        let endpoint = endpoint::Endpoint {
             container: &container.id,
-            bridge: self.bridge.index,
+            bridge: &bridge,
             netns: name_space.as_fd(),
             netlink: route.as_fd(),
             address: place.address,
             gateway: place.gateway,
             mac: place.mac(),
         };
-        join(&wanted)?;
-        if place.ports.is_empty() {
-            return Ok(());
-        }
+        self.join(&endpoint)?;
         let _in_one_go = self.publishing();
-        let published = firewall::publish(&self.firewall, &container.id, &place.ports);
-        published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))?;
-        self.leases().published.insert(container.id.clone(), place.ports.clone());
+        if !place.ports.is_empty() {
+            let published = firewall::publish(&self.firewall, &container.id, &place.ports);
+            published.map_err(|e| Error::Endpoint(e.on_endpoint(&container.name, &place.id)))?;
+        }
+        self.leases().connected.insert(container.id.clone(), place.ports.clone());
         Ok(())
+    }
+
+    /// Makes the container's link, and first the bridge if somebody has removed it.
+    fn join(&self, endpoint: &endpoint::Endpoint<'_>) -> Result<()> {
+        match join(endpoint) {
+            Err(error @ sampan_network::Error::MakeLink { .. }) => {
+                let bridge = self.mend_bridge()?;
+                if bridge.index == endpoint.bridge.index {
+                    return Err(error.into());
+                }
+                Ok(join(&endpoint::Endpoint { bridge: &bridge, ..endpoint.clone() })?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Brings back the bridge, with the address that it had, and the links of those who were on it.
+    fn mend_bridge(&self) -> std::result::Result<Bridge, sampan_network::Error> {
+        let mut bridge = self.bridge();
+        let wanted = BridgeConfig { name: bridge.name.clone(), gateway: Some(bridge.gateway) };
+        *bridge = ensure_bridge(&wanted)?;
+        // It also remembers what concerns forwarding.
+        let _the_start_told_of_obstacles = firewall::ensure(&self.firewall)?;
+        let connected: Vec<ContainerId> = self.leases().connected.keys().cloned().collect();
+        let mut result = Ok(());
+        for id in &connected {
+            result = result.and(endpoint::rejoin(id, &bridge));
+        }
+        result.map(|()| bridge.clone())
     }
 
     /// Takes ports out of the firewall. The link goes with its name space.
     fn detach(&self, container: &ContainerId, place: &Endpoint) -> Result<()> {
         let _in_one_go = self.publishing();
-        self.leases().published.remove(container);
+        self.leases().connected.remove(container);
         if place.ports.is_empty() {
             Ok(())
         } else {
@@ -145,26 +175,41 @@ impl Network {
     }
 
     fn put_back(&self) -> std::result::Result<(), sampan_network::Error> {
-        tracing::info!("the firewall was changed by another program: putting back what was ours");
-        let _the_start_told_of_obstacles = firewall::ensure(&self.firewall)?;
+        tracing::info!("bridge or firewall were changed by another program: putting back what was ours");
+        self.mend_bridge()?;
         self.publish_all()
     }
 
     /// Each container's, whatever became of the others'.
     fn publish_all(&self) -> std::result::Result<(), sampan_network::Error> {
         let _in_one_go = self.publishing();
-        let published = self.leases().published.clone();
+        let connected = self.leases().connected.clone();
         let mut result = Ok(());
-        for (container, ports) in &published {
+        for (container, ports) in connected.iter().filter(|(_, ports)| !ports.is_empty()) {
             result = result.and(firewall::publish(&self.firewall, container, ports));
         }
         result
     }
 
+    /// The place of a container that was found.
+    fn take_again(&self, id: &ContainerId, place: &Endpoint) -> Result<()> {
+        let bridge = self.bridge().clone();
+        if let Err(e) = endpoint::rejoin(id, &bridge) {
+            tracing::error!(container = id.short(), "it is cut off from the network: {e}");
+        }
+        let mut leases = self.leases();
+        leases.connected.insert(id.clone(), place.ports.clone());
+        for foreign in leases.ports.adopt(id, &place.ports) {
+            tracing::warn!(container = id.short(), "another program listens on its port {foreign}");
+        }
+        leases.addresses.claim(place.address.address())?;
+        Ok(())
+    }
+
     /// Removes what no known container claims.
     pub(crate) fn sweep(&self, known: &HashSet<ContainerId>) -> Result<()> {
         let known: BTreeSet<ContainerId> = known.iter().cloned().collect();
-        let gone = sampan_network::sweep(&self.firewall, &self.bridge.name, &known)?;
+        let gone = sampan_network::sweep(&self.firewall, &self.bridge().name, &known)?;
         for id in gone {
             tracing::info!(container = id.short(), "removed links and ports that a removed container left");
         }
@@ -275,12 +320,7 @@ pub(crate) async fn restore(driver: &mut Driver) {
         let Ok(json) = std::fs::read(&file) else { return Ok(None) };
         let place: Endpoint =
             serde_json::from_slice(&json).map_err(|e| Error::file("read", file)(e.into()))?;
-        let mut leases = network.leases();
-        leases.addresses.claim(place.address.address())?;
-        for foreign in leases.ports.adopt(&id, &place.ports) {
-            tracing::warn!(container = id.short(), "another program listens on its port {foreign}");
-        }
-        leases.published.insert(id, place.ports.clone());
+        network.take_again(&id, &place)?;
         Ok(Some(place))
     };
     match blocking(read).await {

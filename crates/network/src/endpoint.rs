@@ -1,10 +1,10 @@
 //! A container's end of the bridge: a veth pair with one end in the container's network name space.
 //!
 //! Two batches: one on the host makes the pair with the other end already in its place, one through the socket inside
-//! gives that its address and route. The host's end is called `sv` and ten digits of the container's id, and carries
-//! the whole id as its alias.
+//! gives that its address and route. The host's end is called `sv` and ten digits of the container's id. Its alias is
+//! the whole id and the bridge's name: a bridge that is removed leaves its links behind, and they are still its own.
 
-use crate::{Error, Ipv4Net, Mac};
+use crate::{Bridge, Error, Ipv4Net, Mac};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use sampan_spec::ContainerId;
@@ -27,8 +27,8 @@ const TRIES: usize = 3;
 pub struct Endpoint<'a> {
     /// The container.
     pub container: &'a ContainerId,
-    /// The interface index of the bridge.
-    pub bridge: u32,
+    /// The bridge.
+    pub bridge: &'a Bridge,
     /// The container's network name space.
     pub netns: BorrowedFd<'a>,
     /// A NETLINK_ROUTE socket that was opened in it.
@@ -65,23 +65,37 @@ pub fn detach(container: &ContainerId) -> Result<(), Error> {
     delete(&open()?, &host_name(container))
 }
 
-/// The containers that have a link on `bridge`. A bridge that is not there has none.
-pub fn owners(bridge: &str) -> Result<BTreeSet<ContainerId>, Error> {
-    Ok(ports(&open()?, bridge)?.into_iter().filter_map(|link| link.alias.parse().ok()).collect())
+/// Connects a container's link again to a bridge that was removed and made anew. One that is connected, or is not there
+/// any more, is no error.
+pub fn rejoin(container: &ContainerId, bridge: &Bridge) -> Result<(), Error> {
+    let socket = open()?;
+    let name = host_name(container);
+    let failed = |source| Error::JoinLink { link: name.clone(), bridge: bridge.name.clone(), source };
+    let link = netlink::link(&socket, &name).map_err(failed)?;
+    if link.is_none_or(|link| link.master == Some(bridge.index)) {
+        return Ok(());
+    }
+    let mut batch = Messages::new();
+    netlink::set_master(&mut batch, &name, bridge.index);
+    netlink::mark_bridge_port(&mut batch, &name, &alias(container, &bridge.name));
+    match socket.execute_all(&batch) {
+        Err(error) if error.errno() == Some(Errno::NODEV) => Ok(()),
+        result => result.map_err(failed),
+    }
 }
 
-/// Removes the links on `bridge` whose container is not in `known`, and returns those containers.
+/// The containers that have a link for `bridge`, whether or not that is there.
+pub fn owners(bridge: &str) -> Result<BTreeSet<ContainerId>, Error> {
+    Ok(links(&open()?, bridge)?.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Removes the links for `bridge` whose container is not in `known`, and returns those containers.
 pub fn sweep(bridge: &str, known: &BTreeSet<ContainerId>) -> Result<BTreeSet<ContainerId>, Error> {
     let socket = open()?;
     let mut gone = BTreeSet::new();
-    for link in ports(&socket, bridge)? {
-        match link.alias.parse() {
-            Ok(id) if !known.contains(&id) => {
-                delete(&socket, &link.name)?;
-                gone.insert(id);
-            }
-            _ => {}
-        }
+    for (id, link) in links(&socket, bridge)?.into_iter().filter(|(id, _)| !known.contains(id)) {
+        delete(&socket, &link.name)?;
+        gone.insert(id);
     }
     Ok(gone)
 }
@@ -113,13 +127,13 @@ fn try_make_link(socket: &Socket, endpoint: &Endpoint<'_>, host: &str) -> Result
         &mut batch,
         &NewVeth {
             name: host,
-            master: endpoint.bridge,
+            master: endpoint.bridge.index,
             peer: INTERFACE,
             peer_mac: endpoint.mac.0,
             netns: endpoint.netns,
         },
     );
-    netlink::mark_bridge_port(&mut batch, host, endpoint.container.as_str());
+    netlink::mark_bridge_port(&mut batch, host, &alias(endpoint.container, &endpoint.bridge.name));
     socket.execute_all(&batch)
 }
 
@@ -146,7 +160,7 @@ fn configure(endpoint: &Endpoint<'_>) -> Result<(), netlink::Error> {
 /// still look for this hardware address behind the dying link of a container that had the same IP address.
 fn announce(endpoint: &Endpoint<'_>, host: &str) -> Result<(), netlink::Error> {
     let socket = Socket::open(Family::Route)?;
-    let Some(port) = await_carrier(&socket, endpoint.bridge, host)? else { return Ok(()) };
+    let Some(port) = await_carrier(&socket, endpoint.bridge.index, host)? else { return Ok(()) };
     let mut batch = Messages::new();
     netlink::add_bridge_entry(&mut batch, port, endpoint.mac.0);
     // Only a short cut for what the bridge learns from the container's first packet.
@@ -185,13 +199,15 @@ fn open() -> Result<Socket, Error> {
     Socket::open(Family::Route).map_err(|source| Error::List { what: "links", source })
 }
 
-/// The bridge's ports that look like ours.
-fn ports(socket: &Socket, bridge: &str) -> Result<Vec<Link>, Error> {
+/// The links that were made for containers on this bridge.
+fn links(socket: &Socket, bridge: &str) -> Result<Vec<(ContainerId, Link)>, Error> {
     let links = netlink::links(socket).map_err(|source| Error::List { what: "links", source })?;
-    let Some(index) = links.iter().find(|link| link.name == bridge).map(|link| link.index) else {
-        return Ok(Vec::new());
-    };
-    Ok(links.into_iter().filter(|link| link.master == Some(index) && link.name.starts_with("sv")).collect())
+    let owner = |link: &Link| link.alias.strip_suffix(bridge)?.strip_suffix(' ')?.parse().ok();
+    Ok(links.into_iter().filter_map(|link| Some((owner(&link)?, link))).collect())
+}
+
+fn alias(container: &ContainerId, bridge: &str) -> String {
+    format!("{container} {bridge}")
 }
 
 fn delete(socket: &Socket, name: &str) -> Result<(), Error> {

@@ -121,6 +121,16 @@ pub enum Error {
         /// Why.
         source: netlink::Error,
     },
+    /// A link could not be connected to the bridge again.
+    #[error("cannot connect {link} to {bridge} again")]
+    JoinLink {
+        /// The link.
+        link: String,
+        /// The bridge.
+        bridge: String,
+        /// Why.
+        source: netlink::Error,
+    },
     /// A link could not be removed.
     #[error("cannot remove link {link}")]
     RemoveLink {

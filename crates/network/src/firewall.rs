@@ -69,16 +69,21 @@ pub fn ensure(firewall: &Firewall) -> Result<Vec<Obstacle>, Error> {
 }
 
 /// Removes the table. If no other of ours is left, the rules in others' tables go too, and forwarding is switched off
-/// if it was switched on here and nobody else seems to need it.
+/// if it was switched on here and nobody else seems to need it. The bridges remember that: remove them afterwards.
 pub fn remove(firewall: &Firewall) -> Result<(), Error> {
+    remove_after(firewall, host::is_remembered(firewall)?)
+}
+
+/// The same, where the bridges are gone and `forwarding` was switched on here as they remembered.
+pub(crate) fn remove_after(firewall: &Firewall, forwarding: bool) -> Result<(), Error> {
     let failed = |source| Error::SetUpFirewall { table: firewall.table.clone(), source };
     let socket = open().map_err(failed)?;
-    let guard = host::has_guard(&socket, firewall)?;
+    let forwarding = forwarding || host::has_guard(&socket, firewall)?;
     let mut batch = Batch::new();
     let table = table(firewall);
     batch.add_table(table);
     batch.delete_table(table);
-    if guard {
+    if forwarding {
         host::switch_forwarding_off(firewall)?;
     }
     batch.commit(&socket).map_err(failed)?;

@@ -44,6 +44,8 @@ pub fn sweep(
 /// Removes what was made for a daemon with this bridge: the bridge itself, unless it is the administrator's, the firewall's
 /// table, and the rules in others' tables. What is not there is no error. For after the last daemon.
 pub fn clear(bridge: &str) -> Result<(), Error> {
+    let forwarding = bridge::switched_forwarding(bridge)?;
     remove_bridge(bridge)?;
-    firewall::remove(&Firewall { table: firewall::table_name(bridge), networks: Vec::new() })
+    let table = firewall::table_name(bridge);
+    firewall::remove_after(&Firewall { table, networks: Vec::new() }, forwarding)
 }

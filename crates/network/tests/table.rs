@@ -262,6 +262,45 @@ fn what_no_container_claims_is_swept_away() {
 }
 
 #[test]
+fn a_bridge_that_was_removed_gets_its_links_back() {
+    isolated(|| {
+        let mut host = Host::new();
+        let (a, b) = (host.container(2), host.container(3));
+        a.serve(80);
+        let address = a.address;
+        output("ip", &["link", "delete", "sampan0"]);
+        assert_eq!(ask(address, 80), None);
+        let gateway = Some(host.bridge.gateway);
+        let config = BridgeConfig { name: "sampan0".to_owned(), gateway };
+        host.bridge = ensure_bridge(&config).unwrap();
+        for _ in 0..2 {
+            endpoint::rejoin(&a.id, &host.bridge).unwrap();
+        }
+        endpoint::rejoin(&id(9), &host.bridge).unwrap();
+        common::await_carrier("sampan0");
+        assert!(ask(address, 80).is_some());
+        assert_eq!(endpoint::owners("sampan0").unwrap(), BTreeSet::from([a.id, b.id.clone()]));
+        // The other link is on no bridge, and still one of this bridge.
+        assert_eq!(endpoint::sweep("sampan1", &BTreeSet::new()).unwrap(), BTreeSet::new());
+        assert_eq!(endpoint::sweep("sampan0", &BTreeSet::from([id(2)])).unwrap(), BTreeSet::from([b.id]));
+        assert!(!output("ip", &["link"]).contains(&endpoint::host_name(&id(3))));
+    });
+}
+
+#[test]
+fn forwarding_is_switched_off_though_the_table_was_lost() {
+    isolated(|| {
+        let forwarding = || std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+        Host::new();
+        assert_eq!(forwarding().trim(), "1");
+        output("nft", &["flush", "ruleset"]);
+        sampan_network::clear("sampan0").unwrap();
+        assert_eq!(forwarding().trim(), "0");
+        assert!(!output("ip", &["link"]).contains("sampan0"));
+    });
+}
+
+#[test]
 fn it_takes_no_longer_than_calling_a_program() {
     isolated(|| {
         let host = Host::new();
@@ -273,7 +312,7 @@ fn it_takes_no_longer_than_calling_a_program() {
             let before = Instant::now();
             attach(&endpoint::Endpoint {
                 container: &id(n),
-                bridge: host.bridge.index,
+                bridge: &host.bridge,
                 netns: netns.as_fd(),
                 netlink: socket.as_fd(),
                 address,

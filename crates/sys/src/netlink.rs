@@ -15,7 +15,7 @@ pub use conntrack::{Flow, Tuple, forget};
 pub use route::{
     Address, Link, NewVeth, add_address, add_bridge, add_bridge_entry, add_default_route, add_veth,
     addresses, changed_link, delete_address, delete_link, link, link_at, link_changes, links,
-    mark_bridge_port, routes, set_up, without_ipv6_address,
+    mark_bridge_port, routes, set_master, set_up, without_ipv6_address,
 };
 
 use answer::{Answer, Answers};

@@ -51,9 +51,11 @@ pub enum Obstacle {
 
 /// Whether the guard has to be there: it is, or it was and was lost, or forwarding is still off.
 pub(super) fn needs_guard(socket: &Socket, firewall: &Firewall) -> Result<bool, Error> {
-    if has_guard(socket, firewall)? || !sysctl::is_on(IP_FORWARD)? {
-        return Ok(true);
-    }
+    Ok(has_guard(socket, firewall)? || !sysctl::is_on(IP_FORWARD)? || is_remembered(firewall)?)
+}
+
+/// Whether a bridge remembers that forwarding was switched on here.
+pub(super) fn is_remembered(firewall: &Firewall) -> Result<bool, Error> {
     for network in &firewall.networks {
         if bridge::switched_forwarding(&network.bridge)? {
             return Ok(true);
@@ -74,6 +76,18 @@ pub(super) fn has_table(socket: &Socket, firewall: &Firewall) -> Result<bool, Er
     let ours =
         chains.iter().filter(|c| c.family == Family::Inet && c.table == firewall.table && c.name != GUARD);
     Ok(ours.count() == BASE_CHAINS.len())
+}
+
+/// Whether all our bridges are there.
+pub(super) fn has_bridges(firewall: &Firewall) -> Result<bool, Error> {
+    let failed = |source| Error::List { what: "links", source };
+    let socket = Socket::open(netlink::Family::Route).map_err(failed)?;
+    for network in &firewall.networks {
+        if netlink::link(&socket, &network.bridge).map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Switches forwarding on, behind the guard.

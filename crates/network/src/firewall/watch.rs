@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 /// Changes come in bursts: what happens within this time of the first is reacted to once.
 const BURST: Duration = Duration::from_millis(50);
-/// What did not succeed is tried again after this, whether or not anything changes meanwhile.
+/// What did not succeed is tried again after this, and each time after twice as long, up to [`RETRY_MAX`]; or when
+/// something changes.
 const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(64);
 
 /// Looks after the firewall until `stop` is readable or closed at its other end. A new chain of others that drops gets
 /// our rule, a new bridge of others is let through the guard; when our own table was removed (a reload of the host's
-/// firewall), `lost` is called, which brings it back with [`super::ensure`] and [`super::publish`]. What fails is tried
-/// again until it succeeds.
+/// firewall) or a bridge of ours, `lost` is called, which brings it back with [`crate::ensure_bridge`],
+/// [`super::ensure`] and [`super::publish`]. What fails is tried again until it succeeds.
 ///
 /// Blocks: give it a thread. Stop it before [`super::remove`], whose work it would undo.
 pub fn watch(
@@ -34,36 +36,37 @@ pub fn watch(
     // What happened before is not told.
     let mut seen = Seen::EVERYTHING;
     let mut due = Some(Instant::now());
-    let mut is_retry = false;
+    let mut retry = None;
     loop {
+        let mut news = Seen::default();
         match wait(&tables, &links, stop, due).map_err(failed)? {
             Event::Stop => return Ok(()),
-            Event::Tables => read_tables(&tables, firewall, &mut seen).map_err(failed)?,
-            Event::Links => read_links(&links, &mut seen).map_err(failed)?,
-            Event::Quiet => {
-                let result = react(firewall, &mut neighbours, &seen, is_retry, &mut lost);
-                is_retry = result.is_err();
-                match result {
-                    Ok(()) => (seen, due) = (Seen::default(), None),
-                    Err(error) => {
-                        // Others may still be at it, and tables vanish between two looks.
-                        let error: &dyn std::error::Error = &error;
-                        tracing::warn!(error, "cannot follow a change of the firewall yet");
-                        due = Some(Instant::now() + RETRY);
-                    }
+            Event::Tables => read_tables(&tables, firewall, &mut news).map_err(failed)?,
+            Event::Links => read_links(&links, &mut news).map_err(failed)?,
+            Event::Quiet => match react(firewall, &mut neighbours, &mut seen, retry.is_some(), &mut lost) {
+                Ok(()) => (seen, due, retry) = (Seen::default(), None, None),
+                Err(error) => {
+                    // Others may still be at it, and tables vanish between two looks.
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "cannot follow a change of bridge or firewall yet");
+                    let pause = pause_after(retry);
+                    (due, retry) = (Some(Instant::now() + pause), Some(pause));
                 }
-            }
+            },
         }
-        if !is_retry {
-            due = seen.due(due);
-        }
+        due = news.due(due, retry.is_some());
+        seen.add(&news);
     }
+}
+
+fn pause_after(last: Option<Duration>) -> Duration {
+    last.map_or(RETRY, |last| (last * 2).min(RETRY_MAX))
 }
 
 /// What has happened since the last reaction.
 #[derive(Default)]
 struct Seen {
-    /// Our table was removed.
+    /// Our table or bridge was removed.
     lost: bool,
     /// Another table changed.
     others: bool,
@@ -74,13 +77,22 @@ struct Seen {
 impl Seen {
     const EVERYTHING: Self = Self { lost: true, others: true, links: true };
 
-    /// When to react, if that was to be at `due`. Without our table, nothing that we publish can be reached.
-    fn due(&self, due: Option<Instant>) -> Option<Instant> {
-        match due {
-            _ if self.lost => Some(Instant::now()),
-            None if self.others || self.links => Some(Instant::now() + BURST),
-            due => due,
-        }
+    /// When to react to this, if that was to be at `due` otherwise. Without our table, nothing that we publish can be
+    /// reached. What fails again and again does so once in [`RETRY`] at most, however busy others are.
+    fn due(&self, due: Option<Instant>, is_retry: bool) -> Option<Instant> {
+        let soon = match self {
+            _ if is_retry => RETRY,
+            Self { lost: true, .. } => Duration::ZERO,
+            _ => BURST,
+        };
+        let own = (self.lost || self.others || self.links).then(|| Instant::now() + soon);
+        due.into_iter().chain(own).min()
+    }
+
+    fn add(&mut self, news: &Self) {
+        self.lost |= news.lost;
+        self.others |= news.others;
+        self.links |= news.links;
     }
 }
 
@@ -153,13 +165,15 @@ fn read_links(socket: &Socket, seen: &mut Seen) -> Result<(), netlink::Error> {
 fn react(
     firewall: &Firewall,
     neighbours: &mut Neighbours,
-    seen: &Seen,
+    seen: &mut Seen,
     is_retry: bool,
     lost: &mut impl FnMut() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let socket = open().map_err(|source| Error::Watch { source })?;
-    // What failed may have brought the table back, and not all that was in it.
-    if seen.lost && (is_retry || !host::has_table(&socket, firewall)?) {
+    let no_bridge = seen.links && !host::has_bridges(firewall)?;
+    seen.lost |= no_bridge;
+    // What failed may have brought table and bridge back, and not all that belongs to them.
+    if seen.lost && (is_retry || no_bridge || !host::has_table(&socket, firewall)?) {
         lost()?;
     }
     if seen.links {

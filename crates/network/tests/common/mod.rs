@@ -140,7 +140,7 @@ impl Host {
         let (netns, socket) = container.space.handles();
         attach(&Endpoint {
             container: &container.id,
-            bridge: self.bridge.index,
+            bridge: &self.bridge,
             netns: netns.as_fd(),
             netlink: socket.as_fd(),
             address: self.bridge.gateway.with_address(address),

@@ -142,6 +142,11 @@ pub fn mark_bridge_port(batch: &mut Messages, name: &str, alias: &str) {
         });
 }
 
+/// Makes a link a port of the bridge with this index.
+pub fn set_master(batch: &mut Messages, name: &str, master: u32) {
+    batch.request(NEWLINK, 0, &link_header(0, 0, 0)).put_text(IFLA_IFNAME, name).put_u32(IFLA_MASTER, master);
+}
+
 /// Keeps a link from making itself an IPv6 address when it goes up. Refused where the host has no IPv6.
 pub fn without_ipv6_address(batch: &mut Messages, name: &str) {
     batch.request(NEWLINK, 0, &link_header(0, 0, 0)).put_text(IFLA_IFNAME, name).nest(IFLA_AF_SPEC, |m| {

@@ -1,0 +1,96 @@
+//! The default bridge, as containers and their clients meet it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use sampan_testkit::{Cli, Daemon, eventually, programs};
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// The bridge's address: one of the host's.
+const HOST: &str = "10.213.0.1";
+
+/// Starts a container that answers each connection to its port 80 with its name.
+fn server(daemon: &Daemon, name: &str, options: &[&str]) {
+    let command = ["bb", "nc", "-ll", "-p", "80", "-e", "echo", name];
+    daemon.sampan(&[&["run", "-d", "--name", name], options, &command].concat());
+}
+
+/// What is answered on a port of the host, if anything is.
+fn ask(daemon: &Daemon, address: &str, port: u16) -> Option<String> {
+    daemon.network().inside(|| {
+        let to = format!("{address}:{port}").parse().unwrap();
+        let mut stream = TcpStream::connect_timeout(&to, Duration::from_millis(500)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer.trim_end().to_owned())
+    })
+}
+
+#[track_caller]
+fn answers(daemon: &Daemon, port: u16, name: &str) {
+    eventually("the port answers", || ask(daemon, HOST, port).as_deref() == Some(name));
+    assert_eq!(ask(daemon, "127.0.0.1", port).as_deref(), Some(name));
+}
+
+fn remove_bridge(daemon: &Daemon) {
+    daemon.network().output(&["ip", "link", "delete", daemon.bridge()]);
+}
+
+#[test]
+fn a_bridge_that_somebody_removes_comes_back() {
+    let mut daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    server(&daemon, "web", &["-p", "18080:80"]);
+    answers(&daemon, 18080, "web");
+    for _ in 0..3 {
+        // The next container may come before the daemon has noticed.
+        remove_bridge(&daemon);
+        daemon.sampan(&["run", "--rm", "bb", "true"]);
+        answers(&daemon, 18080, "web");
+    }
+    remove_bridge(&daemon);
+    answers(&daemon, 18080, "web");
+
+    daemon.kill9();
+    remove_bridge(&daemon);
+    daemon.start_again();
+    answers(&daemon, 18080, "web");
+    let at_web = ["run", "--rm", "bb", "nc", HOST, "18080"];
+    assert_eq!(daemon.sampan(&at_web), "web", "from another container");
+    daemon.sampan(&["rm", "-f", "web"]);
+    daemon.nothing_is_left();
+}
+
+#[test]
+fn a_port_is_free_as_soon_as_its_container_is_gone() {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    for round in 0..20 {
+        let output = daemon.run(
+            Cli::Sampan,
+            &["run", "--rm", "--name", "x1", "-p", "8080:80", "-p", "8080:80/udp", "bb", "true"],
+        );
+        assert_eq!(output.code, 0, "round {round}: {output:?}");
+    }
+    daemon.nothing_is_left();
+}
+
+#[test]
+fn many_start_at_once() {
+    const CONTAINERS: u16 = 24;
+    const AT_ONCE: u16 = 8;
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    let start = &|n: u16| server(&daemon, &format!("c{n}"), &["-p", &format!("{}:80", 18000 + n)]);
+    std::thread::scope(|scope| {
+        for lane in 0..AT_ONCE {
+            scope.spawn(move || (lane..CONTAINERS).step_by(AT_ONCE.into()).for_each(start));
+        }
+    });
+    (0..CONTAINERS).for_each(|n| answers(&daemon, 18000 + n, &format!("c{n}")));
+    let names: Vec<String> = (0..CONTAINERS).map(|n| format!("c{n}")).collect();
+    let remove: Vec<&str> = ["rm", "-f"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    daemon.sampan(&remove);
+    daemon.nothing_is_left();
+}
