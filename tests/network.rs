@@ -94,3 +94,22 @@ fn many_start_at_once() {
     daemon.sampan(&remove);
     daemon.nothing_is_left();
 }
+
+#[test]
+fn ranges_and_exposed_ports_are_published() {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    server(&daemon, "a1", &["-p", "18000-18001:80", "-p", "18010-18011:79-80", "-P", "--expose", "90"]);
+    answers(&daemon, 18000, "a1");
+    answers(&daemon, 18011, "a1");
+    let listed = daemon.sampan(&["port", "a1"]);
+    let ephemeral = listed.lines().find_map(|line| line.strip_prefix("90/tcp -> 0.0.0.0:")).unwrap();
+    assert!((32768..=60999).contains(&ephemeral.parse::<u16>().unwrap()), "{listed}");
+    server(&daemon, "a2", &["-p", "18000-18001:80"]);
+    answers(&daemon, 18001, "a2");
+    let full = daemon.run(Cli::Sampan, &["run", "--rm", "-p", "18000-18001:80", "bb", "true"]);
+    assert_eq!(full.code, 125);
+    assert!(full.stderr.contains("all ports are allocated"), "{full:?}");
+    daemon.sampan(&["rm", "-f", "a1", "a2"]);
+    daemon.nothing_is_left();
+}

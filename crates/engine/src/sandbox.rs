@@ -224,14 +224,24 @@ fn parse_bip(text: &str) -> Result<Ipv4Net> {
 
 /// The ports that a container's configuration publishes.
 fn requests(container: &Container) -> Vec<PortRequest> {
-    let all = container.config.host.ports.iter();
+    let host = &container.config.host;
+    let exposed = container
+        .config
+        .exposed_ports
+        .iter()
+        .filter(|port| host.publish_all && !host.ports.contains_key(port));
+    let anywhere = [PortBinding { address: None, ports: None }];
     let request = |port: &crate::container::Port, binding: &PortBinding| PortRequest {
         proto: port.protocol,
         host_ip: binding.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
         host_ports: binding.ports.map(|(first, last)| first..=last),
         container_port: port.number,
     };
-    all.flat_map(|(port, bindings)| bindings.iter().map(move |binding| request(port, binding))).collect()
+    let asked = host.ports.iter().map(|(port, bindings)| (port, bindings.as_slice()));
+    asked
+        .chain(exposed.map(|port| (port, anywhere.as_slice())))
+        .flat_map(|(port, bindings)| bindings.iter().map(move |binding| request(port, binding)))
+        .collect()
 }
 
 impl Endpoint {

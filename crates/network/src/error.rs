@@ -40,7 +40,7 @@ pub enum Error {
         port: u16,
     },
     /// All ports of the range are taken.
-    #[error("failed to bind host port for {}:{}-{}: no port of the range is free", .address, .ports.start(), .ports.end())]
+    #[error("all ports are allocated")]
     NoFreePort {
         /// The host address asked for.
         address: Ipv4Addr,

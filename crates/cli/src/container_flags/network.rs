@@ -23,6 +23,9 @@ pub(super) struct Network {
     /// Publish a container's port(s) to the host
     #[arg(short, long, value_name = "list")]
     publish: Vec<String>,
+    /// Publish all exposed ports to random ports
+    #[arg(short = 'P', long)]
+    publish_all: bool,
 }
 
 impl Network {
@@ -35,6 +38,7 @@ impl Network {
         config.hostname = self.hostname.clone().unwrap_or_default();
         config.domainname = self.domainname.clone().unwrap_or_default();
         host.port_bindings = bindings;
+        host.publish_all_ports = self.publish_all;
         host.network_mode = self.network.clone().unwrap_or_else(|| "default".to_owned());
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use serde_json::{Map, Value};
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
-const HONOURED: [&str; 62] = [
+const HONOURED: [&str; 63] = [
     "AutoRemove",
     "Binds",
     "BlkioDeviceReadBps",
@@ -46,6 +46,7 @@ const HONOURED: [&str; 62] = [
     "PidMode",
     "PidsLimit",
     "PortBindings",
+    "PublishAllPorts",
     "Privileged",
     "ReadonlyPaths",
     "ReadonlyRootfs",

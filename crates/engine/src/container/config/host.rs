@@ -26,6 +26,8 @@ pub struct HostConfig {
     pub network: NetworkMode,
     /// Published ports.
     pub ports: BTreeMap<Port, Vec<PortBinding>>,
+    /// Publish every other exposed port, too, at any port that is free.
+    pub publish_all: bool,
     /// Remove it when it has ended.
     pub auto_remove: bool,
     /// Start it again when it ends.

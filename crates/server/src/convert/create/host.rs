@@ -51,6 +51,7 @@ pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) ->
         volumes_from: mounts::volumes_from(host.volumes_from.unwrap_or_default()),
         volume_driver: host.volume_driver,
         ports: ports(host.port_bindings.unwrap_or_default())?,
+        publish_all: host.publish_all_ports,
         log: LogConfig { driver, options: host.log_config.config.unwrap_or_default() },
         cap_add: host.cap_add.unwrap_or_default(),
         cap_drop: host.cap_drop.unwrap_or_default(),

@@ -29,6 +29,7 @@ pub(super) fn host(config: &Config) -> HostConfig {
         log_config: LogConfig { r#type: host.log.driver.clone(), config: Some(host.log.options.clone()) },
         network_mode: mode_name(&host.network),
         port_bindings: port_bindings(config),
+        publish_all_ports: host.publish_all,
         restart_policy: restart(host.restart),
         auto_remove: host.auto_remove,
         console_size: [rows.into(), columns.into()],
