@@ -106,6 +106,86 @@ fn again() -> Vec<Act> {
     ]
 }
 
+fn updates() -> Vec<Act> {
+    vec![
+        exits("run -d --name u1 bb sleep 1000", 0),
+        act("update u1", 1, ""),
+        act("update --memory 1m u1", 1, ""),
+        act("update -m 64m u1", 1, ""),
+        act("update --cpus 0.5 --pids-limit 50 -c 512 u1", 0, "u1"),
+        act("update --cpu-quota 1000 u1", 1, ""),
+        act("update --restart nonsense u1", 1, ""),
+        act("update --cpuset-cpus 77 u1", 1, ""),
+        act("update --restart on-failure:3 u1", 0, "u1"),
+        act(
+            "inspect --format '{{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.CpuShares}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' u1",
+            0,
+            "500000000 50 512 on-failure 3",
+        ),
+        act("update --cpus 0.5 nobody", 1, ""),
+        act("container update --cpuset-cpus 0 u1", 0, "u1"),
+        act("rm -f u1", 0, "u1"),
+        exits("run -d --rm --name u2 bb sleep 1000", 0),
+        act("update --restart always u2", 1, ""),
+        act("update --pids-limit 20 u2", 0, "u2"),
+        act("rm -f u2", 0, "u2"),
+    ]
+}
+
+#[test]
+fn updates_are_equal() {
+    equal_with_both(updates);
+}
+
+/// What a container's control group says of processes and of processor time.
+fn limits(daemon: &Daemon) -> String {
+    let script = "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || { cat /sys/fs/cgroup/pids.max; cut -d' ' -f1 /sys/fs/cgroup/cpu.max; }";
+    daemon.sampan(&["exec", "c1", "sh", "-c", script]).replace('\n', " ")
+}
+
+#[test]
+fn updated_limits_hold_at_once_and_after_each_start() {
+    let mut daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    daemon.sampan(&["run", "-d", "--name", "c1", "bb", "sleep", "1000"]);
+    daemon.sampan(&["update", "--pids-limit", "77", "--cpus", "0.5", "c1"]);
+    assert_eq!(limits(&daemon), "77 50000");
+    daemon.sampan(&["restart", "-t", "0", "c1"]);
+    assert_eq!(limits(&daemon), "77 50000");
+    daemon.kill9();
+    daemon.start_again();
+    daemon.sampan(&["stop", "-t", "0", "c1"]);
+    daemon.sampan(&["update", "--pids-limit", "78", "c1"]);
+    daemon.sampan(&["start", "c1"]);
+    assert_eq!(limits(&daemon), "78 50000");
+    daemon.sampan(&["update", "--pids-limit", "-1", "c1"]);
+    assert_eq!(limits(&daemon), "max 50000");
+    daemon.sampan(&["rm", "-f", "c1"]);
+    daemon.nothing_is_left();
+}
+
+#[test]
+fn an_updated_restart_policy_holds_at_the_next_end() {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    daemon.sampan(&[
+        "run",
+        "-d",
+        "--name",
+        "c1",
+        "bb",
+        "sh",
+        "-c",
+        "trap 'exit 3' USR1; while :; do sleep 0.05; done",
+    ]);
+    daemon.sampan(&["update", "--restart", "always", "c1"]);
+    daemon.sampan(&["exec", "c1", "kill", "-USR1", "1"]);
+    let restarted = || daemon.sampan(&["inspect", "--format", "{{.RestartCount}}", "c1"]) == "1";
+    eventually("it was restarted", restarted);
+    daemon.sampan(&["rm", "-f", "c1"]);
+    daemon.nothing_is_left();
+}
+
 #[test]
 fn pauses_are_equal() {
     equal_with_both(frozen);
@@ -127,7 +207,7 @@ fn restarts_are_equal() {
 fn docker_does_the_same() {
     // Docker takes a signal that does not exist for none.
     let foreign = |act: &Act| act.words.iter().any(|word| word == "NOPE");
-    let all = [frozen(), names(), again()].into_iter().flatten();
+    let all = [frozen(), names(), again(), updates()].into_iter().flatten();
     script::docker_does(all.filter(|act| !foreign(act)));
 }
 

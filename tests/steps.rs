@@ -1,4 +1,4 @@
-//! Each step of create, start, rename and rm fails in turn, and the daemon dies after each step in turn: nothing half-done stays.
+//! Each step of create, start, rename, update and rm fails in turn, and the daemon dies after each step in turn: nothing half-done stays.
 //!
 //! A debug build of the engine fails, or ends, after the step that an environment variable names.
 
@@ -28,6 +28,7 @@ const RENAME: [&str; 2] = ["rename.name", "rename.record"];
 /// A container with a port, a volume without a name, and one with.
 const CREATE_C1: &[&str] =
     &["create", "--name", "c1", "-p", "18080:80", "-v", "/etc", "-v", "named:/n", "bb", "sleep", "1000"];
+const UPDATE: [&str; 2] = ["update.record", "update.live"];
 const FAIL: &str = "SAMPAN_FAIL_AFTER";
 const DIE: &str = "SAMPAN_DIE_AFTER";
 
@@ -245,10 +246,43 @@ fn a_daemon_that_dies_in_a_rename_leaves_one_name() {
     }
 }
 
+/// The limit of processes in a container's record, and in its control group.
+fn pids(daemon: &Daemon) -> (String, String) {
+    let script = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
+    let live = daemon.sampan(&["exec", "c1", "sh", "-c", script]);
+    (daemon.sampan(&["inspect", "--format", "{{json .HostConfig.PidsLimit}}", "c1"]), live)
+}
+
+#[test]
+fn an_update_is_done_whole_or_not_at_all() {
+    let mut trial = Trial::new();
+    for step in UPDATE {
+        trial.create().ok();
+        trial.daemon.sampan(&["start", "c1"]);
+        let before = pids(&trial.daemon);
+        if step == "update.record" {
+            trial.restart(FAIL, step);
+            assert_ne!(trial.act(step).code, 0, "{step}");
+            assert_eq!(pids(&trial.daemon), before, "{step}");
+            trial.restart(FAIL, "");
+        }
+        trial.restart(DIE, step);
+        let client = Session::start(trial.daemon.client(Cli::Sampan, command(step)));
+        trial.daemon.wait();
+        trial.daemon.set(DIE, "");
+        trial.daemon.start_again();
+        drop(client);
+        assert_eq!(pids(&trial.daemon), ("77".to_owned(), "77".to_owned()), "{step}");
+        trial.daemon.sampan(&["rm", "-f", "-v", "c1"]);
+        trial.all_is_well();
+    }
+}
+
 /// The verb that has this step, as a command.
 fn command(step: &str) -> &'static [&'static str] {
     match step.split('.').next() {
         Some("create") => CREATE_C1,
+        Some("update") => &["update", "--pids-limit", "77", "c1"],
         Some("rename") => &["rename", "c1", "c2"],
         Some("remove") => &["rm", "-f", "-v", "c1"],
         _ => &["start", "c1"],

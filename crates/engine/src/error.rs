@@ -70,6 +70,17 @@ pub enum Error {
     /// Files could not be copied.
     #[error(transparent)]
     Archive(#[from] sampan_archive::Error),
+    /// It cannot be changed like that.
+    #[error("{0}")]
+    Conflict(String),
+    /// The kernel or the monitor would not take new limits.
+    #[error("Cannot update container {id}: {reason}")]
+    Update {
+        /// The container.
+        id: String,
+        /// Why.
+        reason: String,
+    },
     /// ps(1) would not.
     #[error("ps: {0}")]
     Ps(String),
@@ -309,7 +320,7 @@ impl Error {
             Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::NoExtractionPoint => ErrorKind::InvalidParameter,
             Self::ReadOnlyRoot => ErrorKind::Forbidden,
-            Self::RootLent(_) => ErrorKind::Conflict,
+            Self::RootLent(_) | Self::Conflict(_) => ErrorKind::Conflict,
             Self::Archive(e) => archive_kind(e),
             Self::NewName(e) => e.kind(),
             Self::Volume(e) => e.kind(),
@@ -318,6 +329,7 @@ impl Error {
             Self::Network(e) => e.kind(),
             Self::NotPaused(_)
             | Self::Ps(_)
+            | Self::Update { .. }
             | Self::Endpoint(_)
             | Self::Cancelled
             | Self::Journal(_)

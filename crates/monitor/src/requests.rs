@@ -5,6 +5,7 @@ use crate::connection::{Connection, Frame, Received};
 use crate::monitor::{Monitor, State};
 use crate::streams::MAIN;
 use sampan_spec::ExecId;
+use sampan_spec::bundle::Restart;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::{Answer, Call, Client, Message, Refusal, Request, VERSION};
 use serde::Deserialize;
@@ -133,6 +134,9 @@ impl Monitor {
             Request::Restart { signal, timeout } => {
                 self.restart_at_a_wish(asker, signal, timeout).map(|()| None)
             }
+            Request::Update { revision, resources, restart } => {
+                self.update(revision, &resources, restart).map(Some)
+            }
             Request::Pause => self.pause().map(|()| Some(Answer::Done)),
             Request::Resume => self.resume().map(|()| Some(Answer::Done)),
             Request::Resize { exec, rows, columns } => self.resize(exec, rows, columns).map(Some),
@@ -179,6 +183,25 @@ impl Monitor {
             connection.subscribed = true;
         }
         DONE
+    }
+
+    fn update(
+        &mut self,
+        revision: u32,
+        resources: &sampan_spec::oci::LinuxResources,
+        restart: Restart,
+    ) -> Result<Answer, Refusal> {
+        if let State::Running { sandbox, .. } | State::Restarting { sandbox, .. } = &self.state {
+            sampan_runtime::update(&sandbox.cgroup, resources).map_err(Failed)?;
+        } else if let Some(linux) = self.bundle.config.linux_mut() {
+            let devices = linux.resources().as_ref().and_then(|own| own.devices().clone());
+            let mut resources = resources.clone();
+            resources.set_devices(devices);
+            linux.set_resources(Some(resources));
+        }
+        self.bundle.supervise.restart = restart;
+        self.report(Event::Updated { revision });
+        Ok(Answer::Done)
     }
 
     fn root(&mut self, asker: Asker) -> Reply {

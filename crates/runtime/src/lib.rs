@@ -42,6 +42,15 @@ use sampan_spec::oci;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+/// Sets limits of a container that runs; what is not in `resources` stays.
+///
+/// # Errors
+/// What is not supported, or what the kernel refuses: limits that were set before that stay set.
+pub fn update(cgroup: &sampan_sys::cgroup::Cgroup, resources: &oci::LinuxResources) -> Result<(), Failure> {
+    let limits = limits::limits(resources)?;
+    cgroup.limit(&limits).map_err(|error| limits::cgroup_failure(&error))
+}
+
 /// A root file system as a detached mount, without a process in it.
 ///
 /// # Errors

@@ -55,6 +55,7 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ContainerPathStat => archive::stat(&call).await,
         Operation::ContainerArchive => archive::read(&call).await,
         Operation::ContainerUnpack => archive::write(call).await,
+        Operation::ContainerUpdate => container::update(call).await,
         Operation::ContainerChanges => container::changes(&call).await,
         Operation::ContainerPrune => container::prune(&call).await,
         Operation::ContainerTop => container::top(&call).await,

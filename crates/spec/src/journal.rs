@@ -65,6 +65,11 @@ pub enum Event {
         /// The delay in milliseconds.
         delay_ms: u64,
     },
+    /// Limits and restart policy are those of its record of this number.
+    Updated {
+        /// The number.
+        revision: u32,
+    },
     /// All its processes are frozen.
     Paused,
     /// They run again.
@@ -171,6 +176,9 @@ pub struct Summary {
     /// The host went down while it ran: it was not a user who stopped it.
     #[serde(default)]
     pub shutdown: bool,
+    /// The number of its record whose limits it was told last.
+    #[serde(default)]
+    pub revision: u32,
     /// The kernel killed one of its processes for want of memory since it was last started.
     pub oom: bool,
     /// The processes executed in it.
@@ -249,6 +257,7 @@ impl Summary {
             }
             Event::Paused => self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid }),
             Event::Resumed => self.status = self.pid().map_or(self.status, |pid| Status::Running { pid }),
+            Event::Updated { revision } => self.revision = *revision,
             Event::OutOfMemory => self.oom = true,
             Event::ExecCreated { exec, process } => {
                 self.execs.insert(

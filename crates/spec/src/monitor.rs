@@ -149,6 +149,15 @@ pub enum Request {
     /// As `Stop` without a signal and a time-out of its own, because the host goes down: the container comes back by its
     /// restart policy.
     Shutdown,
+    /// Set other limits, and keep another restart policy. Answered with `Done`.
+    Update {
+        /// The record's number, for the journal.
+        revision: u32,
+        /// The limits; what is not in them stays.
+        resources: Box<oci_spec::runtime::LinuxResources>,
+        /// The restart policy from now on.
+        restart: crate::bundle::Restart,
+    },
     /// Freeze all processes. Answered when all are frozen.
     Pause,
     /// Let them run again.

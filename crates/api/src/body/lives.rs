@@ -31,3 +31,11 @@ pub struct ContainersPruned {
     /// The bytes that are free again.
     pub space_reclaimed: u64,
 }
+
+/// The answer to `POST /containers/{name}/update`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Updated {
+    /// What the user should know; `null` if nothing.
+    pub warnings: Option<Vec<String>>,
+}

@@ -28,7 +28,7 @@ pub use image::{
     ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
     ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,
 };
-pub use lives::{Change, ContainersPruned, Processes};
+pub use lives::{Change, ContainersPruned, Processes, Updated};
 pub use mount::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};
 pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
 pub use stats::{

@@ -1,10 +1,10 @@
 //! The endpoints that change or look at a container during its life, as functions.
 
-use super::{Body, ByteStream, Client, JsonLines};
+use super::{Body, ByteStream, Client, JsonLines, to_body};
 use crate::Error;
 use crate::Filters;
 use crate::Result;
-use crate::body::{Change, ContainersPruned, PATH_STAT, PathStat, Processes, Stats};
+use crate::body::{Change, ContainersPruned, HostConfig, PATH_STAT, PathStat, Processes, Stats, Updated};
 use crate::query::{Query, escape};
 use http::{Method, Response};
 use hyper::body::Incoming;
@@ -54,6 +54,13 @@ impl Client {
     /// `GET /containers/{name}/stats`: a sample each second.
     pub async fn container_stats_stream(&self, name: &str) -> Result<JsonLines<Stats>> {
         self.lines(Method::GET, &format!("/containers/{}/stats?stream=1", escape(name)), Body::Empty).await
+    }
+
+    /// `POST /containers/{name}/update`: limits and restart policy of a host configuration, of which the rest means nothing.
+    /// What is 0 or empty stays.
+    pub async fn container_update(&self, name: &str, host: &HostConfig) -> Result<Updated> {
+        let path = format!("/containers/{}/update", escape(name));
+        self.json(Method::POST, &path, to_body(&path, host)?).await
     }
 
     /// `GET /containers/{name}/changes`.

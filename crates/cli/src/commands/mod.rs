@@ -31,6 +31,7 @@ mod system;
 mod tag;
 mod top;
 mod unpause;
+mod update;
 mod version;
 mod volume;
 mod wait;
@@ -67,6 +68,7 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<tag::Tag>(),
     entry::<top::Top>(),
     entry::<unpause::Unpause>(),
+    entry::<update::Update>(),
     entry::<version::Version>(),
     entry::<wait::Wait>(),
 ];
@@ -98,6 +100,7 @@ pub(crate) static GROUPS: &[Group] = &[
             entry::<stop::Stop>(),
             entry::<top::Top>(),
             entry::<unpause::Unpause>(),
+            entry::<update::Update>(),
             entry::<wait::Wait>(),
         ],
     },

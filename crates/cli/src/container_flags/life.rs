@@ -46,7 +46,7 @@ impl Life {
 }
 
 /// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`; the daemon knows the names.
-pub(super) fn restart_policy(text: &str) -> Result<RestartPolicy, Error> {
+pub(crate) fn restart_policy(text: &str) -> Result<RestartPolicy, Error> {
     let (name, count) = text.split_once(':').unwrap_or((text, ""));
     if name.is_empty() && !text.is_empty() {
         return Err(Error::Refused("invalid restart policy format: no policy provided before colon"));

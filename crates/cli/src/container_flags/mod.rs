@@ -8,6 +8,9 @@ mod resources;
 mod security;
 mod storage;
 
+pub(crate) use life::restart_policy;
+pub(crate) use resources::swap;
+
 use crate::error::Error;
 use sampan_api::body::{ContainerConfig, ContainerCreate, HostConfig};
 use sampan_spec::Reference;

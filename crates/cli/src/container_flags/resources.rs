@@ -141,6 +141,6 @@ impl Resources {
     }
 }
 
-fn swap(text: &str) -> Result<i64, sampan_spec::ParseSizeError> {
+pub(crate) fn swap(text: &str) -> Result<i64, sampan_spec::ParseSizeError> {
     if text == "-1" { Ok(-1) } else { bytes(text) }
 }

@@ -63,6 +63,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
         image: image.record.id.clone(),
         config,
         mounts: Vec::new(),
+        revision: 0,
     };
     let _wanted = engine.want_image(&image.record.id);
     let mut create = Create { engine: engine.clone(), wanted, image, planned, container, paths };

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Root(oneshot::Sender<Result<Arc<Lent>>>),
     /// Give it another name.
     Rename { to: String, done: oneshot::Sender<Result<()>> },
+    /// Change its limits and its restart policy.
+    Update { update: Box<super::Update>, done: oneshot::Sender<Result<Vec<String>>> },
     /// Take it away. It does not run, or is killed first.
     Remove { removal: Removal, name: String, done: oneshot::Sender<Result<()>> },
 }
@@ -215,6 +217,10 @@ impl Driver {
                 let result = rename::in_turn(self, to).await;
                 answer(done, result);
             }
+            Command::Update { update, done } => {
+                let result = super::update::in_turn(self, *update).await;
+                answer(done, result);
+            }
             Command::Remove { removal, name, done } => {
                 let result = remove::by_user(self, removal, &name).await;
                 answer(done, result);
@@ -341,6 +347,7 @@ impl Driver {
                 self.monitor = Some(monitor);
                 if self.phase().is_active() {
                     mounts::still_mounted(&self.engine, &self.container);
+                    super::update::catch_up(self).await;
                 } else {
                     super::bundle::undo_half_a_start(self).await;
                 }

@@ -32,6 +32,7 @@ mod start;
 mod stats;
 mod stop;
 mod top;
+mod update;
 mod user;
 mod validate;
 mod wait;
@@ -68,6 +69,7 @@ pub use stats::{
 };
 pub use stop::stop;
 pub use top::{Processes, top};
+pub use update::{Update, update};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
@@ -96,6 +98,9 @@ pub struct Container {
     pub config: Config,
     /// What is mounted in it: made of what `config` asks for.
     pub mounts: Vec<MountPoint>,
+    /// How often it was updated.
+    #[serde(default)]
+    pub revision: u32,
 }
 
 /// A container's place in a network while it runs. Written to the exec-root: format break.

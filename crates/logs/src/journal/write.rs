@@ -172,6 +172,7 @@ fn is_vital(event: &Event) -> bool {
         | Event::ExecFailed { .. }
         | Event::ExecEnded { .. }
         | Event::LogGap { .. }
+        | Event::Updated { .. }
         | Event::Snapshot { .. } => false,
     }
 }

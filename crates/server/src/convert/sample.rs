@@ -35,6 +35,7 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         created: Timestamp::from_second(1_000_000).unwrap(),
         image: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
         config: config(),
+        revision: 0,
         mounts: vec![MountPoint {
             destination: "/b".into(),
             mode: "ro".into(),

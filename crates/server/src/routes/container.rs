@@ -9,7 +9,9 @@ use crate::error::Error;
 use crate::handover::Refusal;
 use crate::request::Call;
 use http::StatusCode;
-use sampan_api::body::{Change, ContainerCreated, ContainersPruned, Processes, WaitAnswer, WaitError};
+use sampan_api::body::{
+    Change, ContainerCreated, ContainersPruned, HostConfig, Processes, Updated, WaitAnswer, WaitError,
+};
 use sampan_engine::container::{self, AttachRequest, ChangeKind, Removal, Sizes, Waiting};
 use sampan_spec::monitor::WaitCondition;
 use sampan_spec::stream::Stream;
@@ -70,6 +72,14 @@ pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
         (body.size_rw, body.size_root_fs) = (Some(own as i64), Some(all as i64));
     }
     Ok(json(StatusCode::OK, &body))
+}
+
+/// `POST /containers/{name}/update`.
+pub(crate) async fn update(mut call: Call) -> Result<Outcome, Error> {
+    let body: HostConfig = call.json_or_default().await?;
+    let update = convert_create::update(&body, super::system::processors())?;
+    let warnings = container::update(call.engine(), &call.name, update).await?;
+    Ok(json(StatusCode::OK, &Updated { warnings: (!warnings.is_empty()).then_some(warnings) }))
 }
 
 /// `GET /containers/{name}/changes`.

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use process::{
     ProcessRequest, build_process, capabilities, environment, replace_variables, with_home,
 };
+pub(crate) use resources::limits;
 pub use security::{masked_paths, readonly_paths};
 
 /// What the edits look at.

@@ -4,7 +4,7 @@ use super::{Context, devices};
 use crate::container::{Resources, ThrottleKind};
 use sampan_spec::oci::{
     LinuxBlockIo, LinuxBlockIoBuilder, LinuxCpu, LinuxCpuBuilder, LinuxMemory, LinuxMemoryBuilder,
-    LinuxPidsBuilder, LinuxResourcesBuilder, LinuxThrottleDevice, LinuxThrottleDeviceBuilder,
+    LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder, LinuxThrottleDevice, LinuxThrottleDeviceBuilder,
     LinuxWeightDevice, LinuxWeightDeviceBuilder, Spec,
 };
 
@@ -25,6 +25,41 @@ pub(super) fn cgroup(spec: &mut Spec, context: &Context<'_>) {
         linux.set_cgroups_path(Some(path.into())).set_resources(Some(resources));
     }
 }
+
+/// Limits for a container that runs. Those that were there `before` and are not any more are taken away.
+pub(crate) fn limits(now: &Resources, before: &Resources, host: &crate::host::Host) -> LinuxResources {
+    let gone = |before: bool, now: bool| before && !now;
+    let mut resources = LinuxResourcesBuilder::default().build().unwrap_or_default();
+    resources.set_devices(None);
+    let mut bytes = memory(now, host.limits.swap).unwrap_or_default();
+    bytes.set_swappiness(None).set_disable_oom_killer(None);
+    if gone(before.memory.is_some(), now.memory.is_some()) {
+        bytes.set_limit(Some(-1)).set_swap(host.limits.swap.then_some(-1));
+    }
+    if gone(before.memory_reservation.is_some(), now.memory_reservation.is_some()) {
+        bytes.set_reservation(Some(-1));
+    }
+    let mut time = cpu(now).unwrap_or_default();
+    let has_quota = |limits: &Resources| limits.nano_cpus.is_some() || limits.cpu_quota.is_some();
+    if gone(has_quota(before), has_quota(now)) {
+        time.set_quota(Some(-1));
+    }
+    if gone(before.cpu_shares.is_some(), now.cpu_shares.is_some()) {
+        time.set_shares(Some(SHARES));
+    }
+    let pids = now.pids.map(|pids| pids as i64).or(before.pids.map(|_| -1));
+    let disks =
+        now.blkio_weight.and_then(|weight| LinuxBlockIoBuilder::default().weight(weight).build().ok());
+    resources
+        .set_memory(Some(bytes))
+        .set_cpu(Some(time))
+        .set_pids(pids.and_then(|pids| LinuxPidsBuilder::default().limit(pids).build().ok()))
+        .set_block_io(disks);
+    resources
+}
+
+/// The weight of a container that was given none.
+const SHARES: u64 = 1024;
 
 fn memory(limits: &Resources, limits_swap: bool) -> Option<LinuxMemory> {
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as i64);

@@ -44,6 +44,7 @@ fn container(config: super::super::Config) -> Container {
         created: sampan_spec::Timestamp::UNIX_EPOCH,
         image: sampan_spec::Digest::from_sha256([1; 32]),
         config,
+        revision: 0,
         mounts: vec![
             point("/v", ReadOnly::Tree, bind("/srv", Propagation::RPrivate)),
             point("/v/deeper/shared", ReadOnly::No, bind("/mnt", Propagation::RShared)),

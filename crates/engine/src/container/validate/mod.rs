@@ -3,7 +3,7 @@
 mod resources;
 
 use super::oci::rlimits;
-use super::{Config, HostConfig, NetworkMode, capability, devices, security};
+use super::{Config, HostConfig, NetworkMode, Resources, capability, devices, security};
 use crate::host::Host;
 use crate::{Error, Result};
 use sampan_spec::Signal;
@@ -29,6 +29,11 @@ pub(super) fn validate(config: &mut Config, host: &Host) -> Result<Vec<String>> 
     namespaces(config)?;
     validate_log(config)?;
     Ok(warnings)
+}
+
+/// Refuses limits that no container can have. Gives what the user should know of the rest.
+pub(super) fn limits(limits: &mut Resources, host: &Host) -> Result<Vec<String>> {
+    resources::check(limits, &host.limits)
 }
 
 fn privileges(host: &HostConfig) -> Result<()> {

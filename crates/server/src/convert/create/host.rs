@@ -60,7 +60,7 @@ pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) ->
     })
 }
 
-fn restart(policy: &RestartPolicy) -> Result<Restart, Error> {
+pub(super) fn restart(policy: &RestartPolicy) -> Result<Restart, Error> {
     let count = policy.maximum_retry_count;
     let name = policy.name.as_str();
     match name {

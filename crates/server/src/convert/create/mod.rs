@@ -9,8 +9,8 @@ use super::unsupported;
 use crate::error::Error;
 use crate::request::typed;
 use network::{network_mode, port, refuse_endpoints};
-use sampan_api::body::{ContainerConfig, ContainerCreate};
-use sampan_engine::container::{Attach, Config, HostConfig as EngineHost, Port};
+use sampan_api::body::{ContainerConfig, ContainerCreate, HostConfig};
+use sampan_engine::container::{Attach, Config, HostConfig as EngineHost, Port, Resources, Update};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -29,6 +29,29 @@ pub(crate) fn config(body: Value, processors: usize) -> Result<Config, Error> {
     refuse_endpoints(&endpoints, &host_config.network_mode)?;
     let host = host::host(host_config, network, processors)?;
     container(config, host)
+}
+
+/// Reads the limits and the restart policy of an update; what is 0 or empty stays.
+///
+/// # Errors
+/// When a value can never be right.
+pub(crate) fn update(body: &HostConfig, processors: usize) -> Result<Update, Error> {
+    // Memory and swap are checked against what the container has.
+    let alone = HostConfig { memory_swap: 0, ..body.clone() };
+    let swap = Some(body.memory_swap).filter(|swap| *swap != 0);
+    let limits = Resources { memory_swap: swap, pids: None, ..resources::resources(&alone, processors)? };
+    let pids = body.pids_limit.map(|limit| u64::try_from(limit).ok().filter(|limit| *limit > 0));
+    let restart = match body.restart_policy.name.as_str() {
+        "" => None,
+        _ => Some(host::restart(&body.restart_policy)?),
+    };
+    if body.nano_cpus > 0 && body.cpu_quota > 0 {
+        return invalid("Conflicting options: Nano CPUs and CPU Quota cannot both be set".into());
+    }
+    if body.nano_cpus > 0 && body.cpu_period > 0 {
+        return invalid("Conflicting options: Nano CPUs and CPU Period cannot both be set".into());
+    }
+    Ok(Update { limits, pids, restart })
 }
 
 fn container(config: ContainerConfig, host: EngineHost) -> Result<Config, Error> {
