@@ -65,7 +65,7 @@ fn restarts() {
         (":1", Err("invalid restart policy format: no policy provided before colon")),
         ("on-failure:x", Err("invalid restart policy format: maximum retry count must be an integer")),
     ] {
-        let got = life::restart_policy(text).map_err(|e| e.to_string());
+        let got = restart_policy(text).map_err(|e| e.to_string());
         let want = want.map(|(name, count)| RestartPolicy { name: name.into(), maximum_retry_count: count });
         assert_eq!(got, want.map_err(str::to_owned), "{text}");
     }
