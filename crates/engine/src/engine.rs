@@ -3,6 +3,7 @@
 use crate::blocking::blocking;
 use crate::boot;
 use crate::container::{Container, Registry};
+use crate::event::{Hub, Writer};
 use crate::host::Host;
 use crate::image::Turns;
 use crate::paths::Paths;
@@ -11,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::sandbox::Network;
 use crate::volume::{self, Volumes};
 use crate::{Error, Result};
-use sampan_spec::Digest;
+use sampan_spec::{Digest, Timestamp};
 use sampan_store::records::Directory;
 use sampan_store::{Store, builtin};
 use std::collections::HashMap;
@@ -54,6 +55,9 @@ struct Inner {
     network: Arc<Network>,
     containers: Registry,
     volumes: Volumes,
+    events: Hub,
+    opened: Timestamp,
+    machine: String,
     /// Images of which containers are being made, and how many.
     wanted: Mutex<HashMap<Digest, usize>>,
     transfers: Transfers,
@@ -83,7 +87,8 @@ impl Engine {
     /// When the data-root, the runtime program or the network cannot be used. One damaged object is no error: it is set
     /// aside and reported.
     pub async fn open(options: Options) -> Result<Self> {
-        let (engine, found) = blocking(move || Self::assemble(options)).await?;
+        let (engine, found, writer) = blocking(move || Self::assemble(options)).await?;
+        tokio::spawn(writer.run());
         engine.runtime().reap()?;
         let returning = recover::all(&engine, found).await?;
         engine.network().guard()?;
@@ -91,7 +96,7 @@ impl Engine {
         Ok(engine)
     }
 
-    fn assemble(options: Options) -> Result<(Self, recover::Found)> {
+    fn assemble(options: Options) -> Result<(Self, recover::Found, Writer)> {
         let paths = Paths { data_root: options.data_root.clone(), exec_root: options.exec_root.clone() };
         let own_name = (options.bridge != DEFAULT_BRIDGE).then_some(options.bridge.as_str());
         let host = Host::detect(own_name);
@@ -106,6 +111,7 @@ impl Engine {
         volume::recover(&volumes, found)?;
         let runtime = Runtime::open(&options.runtime, &host, &paths)?;
         let network = Network::open(&options)?;
+        let (events, writer) = Hub::open(&paths.events())?;
         let inner = Inner {
             paths,
             host,
@@ -115,11 +121,15 @@ impl Engine {
             network: Arc::new(network),
             containers: Registry::default(),
             volumes,
+            events,
+            opened: Timestamp::now(),
+            // Not every host has one (machine-id(5)).
+            machine: std::fs::read_to_string("/etc/machine-id").unwrap_or_default(),
             wanted: Mutex::default(),
             transfers: Transfers { downloads: Arc::new(Semaphore::new(DOWNLOADS)), turns: Turns::default() },
             options,
         };
-        Ok((Self(Arc::new(inner)), recover::Found { on_disk, in_memory }))
+        Ok((Self(Arc::new(inner)), recover::Found { on_disk, in_memory }, writer))
     }
 
     /// How it was opened.
@@ -153,6 +163,20 @@ impl Engine {
 
     pub(crate) fn containers(&self) -> &Registry {
         &self.0.containers
+    }
+
+    pub(crate) fn events(&self) -> &Hub {
+        &self.0.events
+    }
+
+    /// When it was opened.
+    pub(crate) fn opened(&self) -> Timestamp {
+        self.0.opened
+    }
+
+    /// The host's own id; empty where it has none.
+    pub(crate) fn machine(&self) -> &str {
+        &self.0.machine
     }
 
     pub(crate) fn volumes(&self) -> &Volumes {

@@ -18,6 +18,12 @@ pub enum Error {
     /// Another container's name spaces cannot be shared.
     #[error("{0}")]
     Peer(String),
+    /// No network has this name or id.
+    #[error("network {0} not found")]
+    NoSuchNetwork(String),
+    /// The prefix of an id fits more than one network.
+    #[error("multiple networks found with provided prefix: {0}")]
+    AmbiguousNetwork(String),
     /// The prefix of an id fits more than one container.
     #[error("multiple IDs found with provided prefix: {0}")]
     AmbiguousContainer(String),
@@ -282,12 +288,14 @@ impl Error {
         match self {
             Self::NoSuchContainer(_)
             | Self::NoSuchExec(_)
+            | Self::NoSuchNetwork(_)
             | Self::NoSuchManifest { .. }
             | Self::NoSuchRepository { .. }
             | Self::PullDenied { .. }
             | Self::OtherPlatform { .. }
             | Self::NoSuchPlatform(_) => ErrorKind::NotFound,
             Self::AmbiguousContainer(_)
+            | Self::AmbiguousNetwork(_)
             | Self::BadName(_)
             | Self::SameName
             | Self::EmptyName

@@ -18,7 +18,9 @@ mod sandbox;
 mod steps;
 
 pub mod container;
+pub mod event;
 pub mod image;
+pub mod network;
 pub mod system;
 pub mod volume;
 

@@ -6,6 +6,7 @@
 //!                             rw/              its writable layer
 //!                             log/<id>-json.log
 //!             volumes/<name>/                  see `sampan_store::volumes`
+//! <data-root>/events                           what happened
 //! <exec-root>/containers/<id>/                 the bundle, see `sampan_spec::bundle`
 //!                             endpoint.json    its place in a network while it runs
 //!                             monitor.log      what its monitor had to say
@@ -39,6 +40,11 @@ pub(crate) const RECORD: &str = "container.json";
 impl Paths {
     pub(crate) fn homes(&self) -> PathBuf {
         self.data_root.join("containers")
+    }
+
+    /// What happened, see `event::file`.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.data_root.join("events")
     }
 
     pub(crate) fn bundles(&self) -> PathBuf {

@@ -8,11 +8,11 @@ use crate::blocking::blocking;
 use crate::boot;
 use crate::container::{Container, Driver, MountPoint};
 use crate::engine::Engine;
+use crate::event::{self, Attributes};
 use crate::volume::{self, Orphans};
 use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
 use sampan_spec::ContainerId;
-use sampan_spec::journal::Summary;
 use sampan_store::gc;
 use sampan_store::records::Scan;
 use std::collections::HashSet;
@@ -38,6 +38,7 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<Vec<ContainerId
         .collect();
     let known: HashSet<ContainerId> = containers.iter().map(|container| container.id.clone()).collect();
     let kept: HashSet<String> = found.on_disk.aside.into_iter().chain(found.in_memory.aside).collect();
+    event::tell_what_is_gone(engine, &known, &kept).await?;
     sweep(engine, known.clone(), kept).await?;
     reunite(engine, &containers, known).await?;
     let (boot, mut returning) = (boot::id(), Vec::new());
@@ -123,12 +124,16 @@ async fn bring_back(engine: &Engine, container: Container, boot: &str) -> bool {
     }
     let path = engine.paths().container(&id, container.config.host.auto_remove).journal();
     let entries = blocking(move || journal::read(&path, 0)).await;
-    let summary = entries.as_ref().map(Summary::of).unwrap_or_else(|e| {
+    let entries = entries.unwrap_or_else(|e| {
         tracing::error!(container = id.short(), "its journal: {e}");
-        Summary::default()
+        Vec::new()
     });
-    let comes_back = boot::comes_back(container.config.host.restart, &summary, boot);
-    let mut driver = Driver::new(engine, container, summary);
+    let mut driver = Driver::new(engine, container);
+    if !engine.events().told().contains_key(id.as_str()) {
+        driver.tell("create", Attributes::new());
+    }
+    driver.recall(&entries);
+    let comes_back = boot::comes_back(driver.container.config.host.restart, &driver.summary, boot);
     sandbox::restore(&mut driver).await;
     driver.reconnect().await;
     if driver.override_phase.is_some() {

@@ -62,6 +62,12 @@ impl Network {
         self.bridge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The bridge's link, and its address with the subnet's prefix length.
+    pub(crate) fn link(&self) -> (String, Ipv4Net) {
+        let bridge = self.bridge();
+        (bridge.name.clone(), bridge.gateway)
+    }
+
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }

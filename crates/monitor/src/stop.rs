@@ -31,7 +31,7 @@ impl Monitor {
     pub(crate) fn send_signal(&mut self, signal: Signal) -> Result<(), Refusal> {
         let ends = signal == Signal::KILL || signal == self.bundle.supervise.stop.signal;
         if ends {
-            return self.send_last_signal(signal);
+            return self.send_last_signal(signal, true);
         }
         if matches!(self.state, State::Restarting { .. }) {
             return Err(Refusal::NotRunning);
@@ -55,7 +55,10 @@ impl Monitor {
     ) -> Result<(), Refusal> {
         let stop = self.bundle.supervise.stop;
         self.stopping.askers.push(asker);
-        if let Err(refusal) = self.send_last_signal(signal.unwrap_or(stop.signal)) {
+        let first = signal.unwrap_or(stop.signal);
+        // A removal by force says it so.
+        let kill = first == Signal::KILL && timeout == Some(0);
+        if let Err(refusal) = self.send_last_signal(first, kill) {
             self.stopping
                 .askers
                 .retain(|other| other.call != asker.call || other.connection != asker.connection);
@@ -109,16 +112,16 @@ impl Monitor {
     }
 
     /// Writes down that it is to stop, then signals.
-    fn send_last_signal(&mut self, signal: Signal) -> Result<(), Refusal> {
+    fn send_last_signal(&mut self, signal: Signal, kill: bool) -> Result<(), Refusal> {
         match self.state {
             State::Running { .. } => {
-                self.report(Event::StopRequested { signal });
+                self.report(Event::StopRequested { signal, kill });
                 self.signal_main(signal)?;
                 // A frozen process takes signals only once it runs again.
                 if self.is_paused() { self.resume() } else { Ok(()) }
             }
             State::Restarting { .. } => {
-                self.report(Event::StopRequested { signal });
+                self.report(Event::StopRequested { signal, kill });
                 self.cancel_restart();
                 Ok(())
             }

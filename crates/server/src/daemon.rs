@@ -115,7 +115,7 @@ async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     let engine = Engine::open(engine_options(&options)?).await?;
     let id = engine_id(&options.data_root).map_err(DaemonError::system("write the engine's id"))?;
     let hosts = options.hosts.join(" ");
-    let daemon = Arc::new(Daemon { engine, options, id });
+    let daemon = Arc::new(Daemon { engine: engine.clone(), options, id });
     let (stop, stopping) = watch::channel(false);
     // Every connection holds a sender: when the last is gone, so are the connections.
     let (alive, mut connections) = mpsc::channel::<()>(1);
@@ -138,6 +138,7 @@ async fn run(options: DaemonOptions) -> Result<(), DaemonError> {
     if tokio::time::timeout(PATIENCE, connections.recv()).await.is_err() {
         tracing::warn!("some requests were still under way");
     }
+    sampan_engine::event::flush(&engine).await;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{archive, container, exec, image, stats, system, volume};
+use crate::routes::{archive, container, event, exec, image, stats, system, volume};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -41,6 +41,7 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::Ping => Ok(system::ping()),
         Operation::Version => Ok(system::version()),
         Operation::Info => system::info(&call).await,
+        Operation::Events => event::events(&call).await,
         Operation::ContainerCreate => container::create(call).await,
         Operation::ContainerList => container::list(&call).await,
         Operation::ContainerInspect => container::inspect(&call).await,

@@ -47,6 +47,9 @@ pub enum Event {
     StopRequested {
         /// With this signal first.
         signal: Signal,
+        /// By a signal alone: nobody waits for its end and sees to it.
+        #[serde(default)]
+        kill: bool,
     },
     /// A user asked it to be restarted: its next end is followed by a start, and its restarts count from 0 again.
     RestartRequested {
@@ -444,7 +447,7 @@ mod tests {
             Just(Event::OutOfMemory),
             Just(Event::MonitorLost),
             Just(Event::StartFailed { failure: failure() }),
-            Just(Event::StopRequested { signal: Signal::KILL }),
+            Just(Event::StopRequested { signal: Signal::KILL, kill: true }),
             id().prop_map(|exec| Event::ExecCreated { exec, process: process() }),
             (id(), any::<i32>()).prop_map(|(exec, pid)| Event::ExecStarted { exec, pid }),
             (id(), any::<i32>()).prop_map(|(exec, code)| Event::ExecEnded { exec, code }),

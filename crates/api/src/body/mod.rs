@@ -3,6 +3,7 @@
 
 mod archive;
 mod container;
+mod event;
 mod exec;
 mod host;
 mod image;
@@ -19,6 +20,7 @@ pub use container::{
     GraphDriver, Healthcheck, MountPoint, PortSummary, SummaryHostConfig, SummaryNetworkSettings, WaitAnswer,
     WaitError,
 };
+pub use event::{Actor, Event};
 pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};
 pub use host::{
     DeviceMapping, HostConfig, LogConfig, PortBinding, PortMap, RestartPolicy, ThrottleDevice, Ulimit,

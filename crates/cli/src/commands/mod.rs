@@ -5,6 +5,7 @@ mod container_prune;
 mod cp;
 mod create;
 mod diff;
+mod events;
 mod exec;
 mod history;
 mod image_prune;
@@ -44,6 +45,7 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<cp::Cp>(),
     entry::<create::Create>(),
     entry::<diff::Diff>(),
+    entry::<events::Events>(),
     entry::<exec::Exec>(),
     entry::<history::History>(),
     entry::<images::Images>(),
@@ -134,6 +136,7 @@ pub(crate) static GROUPS: &[Group] = &[
         name: "system",
         about: "Manage Sampan",
         verbs: &[
+            entry::<events::Events>(),
             entry::<info::Info>(),
             entry::<system::Install>(),
             entry::<system::StopContainers>(),

@@ -3,6 +3,7 @@
 use super::driver::Command;
 use super::phase::{Verdict, Wish, allow};
 use crate::engine::Engine;
+use crate::event::{self, Attributes};
 use crate::monitor::Handover;
 use crate::{Error, Result};
 use sampan_spec::monitor::Request;
@@ -39,6 +40,7 @@ pub async fn attach(engine: &Engine, name: &str, request: AttachRequest) -> Resu
     let config = &container.config;
     let (tty, open_stdin) = (config.tty, config.open_stdin);
     let connection = handle.ask(Command::Monitor).await??;
+    event::container(engine, &container, "attach", Attributes::new());
     let AttachRequest { mut streams, logs, follow, detach_keys } = request;
     // Input for a container without one is read and dropped by nobody: say so by not attaching it.
     streams.retain(|stream| *stream != Stream::Stdin || open_stdin);

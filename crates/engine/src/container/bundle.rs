@@ -230,7 +230,7 @@ pub(crate) async fn catch_up(driver: &mut Driver) {
 
 async fn read_journal(driver: &mut Driver) {
     for entry in journal_entries(driver).await {
-        driver.summary.apply(&entry);
+        driver.fold(&entry);
     }
 }
 
@@ -248,7 +248,7 @@ pub(super) async fn write_entry(driver: &mut Driver, event: Event) {
     let path = driver.paths.journal();
     let append = move || journal::Writer::open(&path)?.append(event);
     match blocking(append).await {
-        Ok(entry) => driver.summary.apply(&entry),
+        Ok(entry) => driver.fold(&entry),
         Err(e) => tracing::error!(container = driver.container.id.short(), "its journal: {e}"),
     }
 }

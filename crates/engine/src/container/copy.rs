@@ -7,6 +7,7 @@ use super::driver::{Command, Handle};
 use super::{Phase, bundle};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::{self, Attributes};
 use crate::{Error, Result};
 use sampan_archive::{Owner, Unpacking};
 use sampan_image::compression::Decoder;
@@ -128,15 +129,18 @@ impl Packed {
 /// # Errors
 /// As [`path_stat`].
 pub async fn copy_out(engine: &Engine, name: &str, path: &str) -> Result<(PathStat, Packed)> {
-    let root = root(&engine.containers().resolve(name)?, name).await?;
+    let handle = engine.containers().resolve(name)?;
+    let root = root(&handle, name).await?;
     let (name, path) = (name.to_owned(), path.to_owned());
-    blocking(move || {
+    let packed = blocking(move || {
         let found = sampan_archive::find(root.as_fd(), &path);
         let described = found.and_then(|found| Ok((found.describe(root.as_fd())?, found)));
         let (stat, found) = described.map_err(|e| about(e, &name, &path))?;
         Ok::<_, Error>((stat, Packed { root, found }))
-    })
-    .await
+    });
+    let packed = packed.await?;
+    event::container(engine, &handle.container(), "archive-path", Attributes::new());
+    Ok(packed)
 }
 
 /// How a tar is copied in.
@@ -168,7 +172,7 @@ pub async fn copy_in(
         return Err(Error::ReadOnlyRoot);
     }
     let (name, path) = (name.to_owned(), path.to_owned());
-    blocking(move || {
+    let unpacked = blocking(move || {
         // It must be a folder, whatever it is called.
         let folder = format!("{path}/.");
         sampan_archive::find(root.as_fd(), &folder).map_err(|e| match e {
@@ -187,8 +191,10 @@ pub async fn copy_in(
         };
         sampan_archive::unpack(plain, &unpacking)
             .map_err(|e| if is_read_only(&e) { Error::ReadOnlyRoot } else { e.into() })
-    })
-    .await
+    });
+    unpacked.await?;
+    event::container(engine, &container, "extract-to-dir", Attributes::new());
+    Ok(())
 }
 
 async fn owner(engine: &Engine, container: &super::Container, for_user: bool) -> Result<Owner> {

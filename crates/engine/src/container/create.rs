@@ -5,11 +5,11 @@ use super::validate::validate;
 use super::{Config, Container, Driver, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::Attributes;
 use crate::image::Image;
 use crate::paths::ContainerPaths;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
-use sampan_spec::journal::Summary;
 use sampan_spec::{ContainerId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -68,7 +68,9 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
     let _wanted = engine.want_image(&image.record.id);
     let mut create = Create { engine: engine.clone(), wanted, image, planned, container, paths };
     run("create", CREATE, &mut create).await?;
-    Driver::new(engine, create.container, Summary::default()).spawn();
+    let driver = Driver::new(engine, create.container);
+    driver.tell("create", Attributes::new());
+    driver.spawn();
     Ok(Created { id, warnings })
 }
 

@@ -9,6 +9,7 @@ use super::start::Start;
 use super::{Container, Endpoint, Phase, Removal, Snapshot, State, mounts, remove, rename};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::{self, Story};
 use crate::monitor::{Connection, Entries};
 use crate::paths::ContainerPaths;
 use crate::{Error, Result, sandbox};
@@ -105,6 +106,8 @@ pub(crate) struct Driver {
     pub(crate) container: Arc<Container>,
     pub(crate) paths: ContainerPaths,
     pub(crate) summary: Summary,
+    /// What its events depend on beside that.
+    pub(super) story: Story,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) monitor: Option<Monitor>,
     /// Why the monitor's bundle cannot be started: something that it names was not found.
@@ -129,8 +132,9 @@ pub(crate) struct Monitor {
 }
 
 impl Driver {
-    /// A container's task with what its journal says. Not yet running.
-    pub(crate) fn new(engine: &Engine, container: Container, summary: Summary) -> Self {
+    /// The task of a container that has not run yet. Not yet running itself.
+    pub(crate) fn new(engine: &Engine, container: Container) -> Self {
+        let summary = Summary::default();
         let container = Arc::new(container);
         let paths = engine.paths().container(&container.id, container.config.host.auto_remove);
         let state = State { phase: Phase::of(&summary), summary: summary.clone(), endpoint: None };
@@ -141,14 +145,14 @@ impl Driver {
             bundle: paths.bundle.clone(),
             volumes: engine.paths().volumes(),
         };
-        // Those of a former daemon, too.
-        let told = Arc::new(AtomicBool::new(snapshot.state.phase.is_active()));
+        let told = Arc::new(AtomicBool::new(false));
         let (state, _) = watch::channel(snapshot);
         Self {
             engine: engine.clone(),
             container,
             paths,
             summary,
+            story: Story::default(),
             endpoint: None,
             monitor: None,
             leaving: None,
@@ -292,12 +296,31 @@ impl Driver {
         if entry.seq <= self.summary.seq {
             return;
         }
-        self.summary.apply(entry);
+        self.fold(entry);
         if matches!(entry.event, Event::Exited(_) | Event::StartFailed { .. } | Event::MonitorLost) {
             self.over().await;
         } else {
             self.publish();
         }
+    }
+
+    /// Folds an entry in, and tells of it.
+    pub(crate) fn fold(&mut self, entry: &Entry) {
+        event::entry(&self.engine, &self.container, &mut self.story, &self.summary, entry);
+        self.summary.apply(entry);
+    }
+
+    /// Folds in what the journal of a container that was there before has to say.
+    pub(crate) fn recall(&mut self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| self.fold(entry));
+        // Clients of a former daemon, too.
+        self.told.store(self.phase().is_active(), Ordering::Relaxed);
+        self.publish();
+    }
+
+    /// Something happened that its journal does not say.
+    pub(crate) fn tell(&self, action: &str, more: event::Attributes) {
+        event::container(&self.engine, &self.container, action, more);
     }
 
     /// Process 1 has ended for good, or never came to be: what was lent is given back, first of all.

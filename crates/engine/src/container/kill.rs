@@ -3,6 +3,7 @@
 use super::driver::Command;
 use super::phase::{Verdict, Wish, allow};
 use crate::engine::Engine;
+use crate::event::{self, attributes};
 use crate::{Error, Result};
 use sampan_spec::Signal;
 use sampan_spec::monitor::Request;
@@ -24,6 +25,11 @@ pub async fn kill(engine: &Engine, name: &str, signal: Signal) -> Result<()> {
         Error::NotRunning(_) => not_running(),
         other => other,
     })?;
+    let container = handle.container();
+    // One that is meant to end it is in the journal.
+    if signal != Signal::KILL && signal != container.config.stop_signal() {
+        event::container(engine, &container, "kill", attributes([("signal", signal.number().to_string())]));
+    }
     if signal == Signal::KILL {
         handle.wait_until(|snapshot| !snapshot.state.phase.is_active()).await;
     }

@@ -3,6 +3,7 @@
 use super::{Removal, Snapshot, list, remove, sizes};
 use crate::Error;
 use crate::engine::Engine;
+use crate::event::{self, Kind};
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,5 +32,6 @@ pub async fn prune(engine: &Engine, fits: impl Fn(&Snapshot) -> bool) -> Pruned 
             Err(error) => tracing::warn!(container = snapshot.container.id.short(), "not pruned: {error}"),
         }
     }
+    event::of_all(engine, Kind::Container, pruned.bytes);
     pruned
 }

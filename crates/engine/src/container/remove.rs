@@ -6,6 +6,7 @@ use super::phase::{Verdict, Wish, allow};
 use super::{Phase, bundle, mounts};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::Attributes;
 use crate::paths::ContainerPaths;
 use crate::steps::fail_on_purpose;
 use crate::{Error, Result, sandbox};
@@ -98,6 +99,7 @@ async fn take_away(driver: &mut Driver, and_volumes: bool) -> Result<()> {
     fail_on_purpose("remove", "volumes")?;
     driver.engine.containers().free_name(&driver.container.name);
     driver.engine.containers().remove(&id);
+    driver.tell("destroy", Attributes::new());
     fail_on_purpose("remove", "name")?;
     let monitor = driver.monitor.take();
     if let Some(monitor) = &monitor {

@@ -5,6 +5,7 @@ use super::driver::{Command, Driver};
 use super::phase::{Verdict, Wish, allow};
 use super::{Container, name, record};
 use crate::engine::Engine;
+use crate::event::attributes;
 use crate::steps::{Doing, Step, run, step};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -46,7 +47,9 @@ pub(super) async fn in_turn(driver: &mut Driver, to: String) -> Result<()> {
     run("rename", &Rename::STEPS, &mut rename).await?;
     let renamed = rename.renamed;
     driver.engine.containers().free_name(&driver.container.name);
+    let old = format!("/{}", driver.container.name);
     driver.container = Arc::new(renamed);
+    driver.tell("rename", attributes([("oldName", old)]));
     driver.publish();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::driver::{Command, Handle};
 use crate::engine::Engine;
+use crate::event::{self, attributes};
 use crate::{Error, Result};
 use sampan_spec::ExecId;
 use sampan_spec::monitor::Request;
@@ -12,7 +13,10 @@ use sampan_spec::monitor::Request;
 /// When there is no such container, it does not run, or it has no terminal.
 pub async fn resize(engine: &Engine, name: &str, rows: u16, columns: u16) -> Result<()> {
     let handle = engine.containers().resolve(name)?;
-    send(&handle, None, rows, columns).await
+    send(&handle, None, rows, columns).await?;
+    let about = attributes([("height", rows.to_string()), ("width", columns.to_string())]);
+    event::container(engine, &handle.container(), "resize", about);
+    Ok(())
 }
 
 pub(super) async fn send(handle: &Handle, exec: Option<ExecId>, rows: u16, columns: u16) -> Result<()> {

@@ -1,10 +1,11 @@
 //! `restart`: process 1 is ended as by a stop and runs again. The monitor does both, so that a daemon that is killed in
 //! between leaves nothing stopped; the sandbox stays, and with it address and ports.
 
-use super::driver::Command;
+use super::driver::{Command, Handle};
 use super::phase::{Verdict, Wish, allow};
 use super::start::start;
 use crate::engine::Engine;
+use crate::event::{self, Attributes};
 use crate::{Error, Result};
 use sampan_spec::Signal;
 use sampan_spec::monitor::Request;
@@ -26,7 +27,7 @@ pub async fn restart(
         _ => return Err(Error::Removing(name.to_owned())),
     }
     let Some(connection) = handle.ask(Command::Running).await? else {
-        return begin(engine, name).await;
+        return begin(engine, &handle, name).await;
     };
     let restarted = connection.call_and_wait(Request::Restart { signal, timeout }).await;
     let restarted = match restarted {
@@ -37,7 +38,7 @@ pub async fn restart(
     match restarted {
         Err(Error::NotRunning(_)) => {
             handle.wait_until(|snapshot| !snapshot.state.phase.is_active()).await;
-            begin(engine, name).await
+            begin(engine, &handle, name).await
         }
         other => {
             handle.current().await;
@@ -47,9 +48,11 @@ pub async fn restart(
 }
 
 /// Starts it, unless somebody else has.
-async fn begin(engine: &Engine, name: &str) -> Result<()> {
+async fn begin(engine: &Engine, handle: &Handle, name: &str) -> Result<()> {
     match start(engine, name).await {
-        Err(Error::AlreadyStarted(_)) => Ok(()),
-        other => other,
+        Err(Error::AlreadyStarted(_)) => {}
+        other => other?,
     }
+    event::container(engine, &handle.container(), "restart", Attributes::new());
+    Ok(())
 }

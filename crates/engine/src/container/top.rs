@@ -4,6 +4,7 @@
 use super::phase::{Verdict, Wish, allow};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::{self, Attributes};
 use crate::{Error, Result};
 use std::io;
 use std::process::{Command, Output};
@@ -30,13 +31,15 @@ pub async fn top(engine: &Engine, name: &str, options: &str) -> Result<Processes
         Verdict::Removing => return Err(Error::Removing(name.to_owned())),
         _ => return Err(Error::NotRunning(id.to_string())),
     }
-    let (engine, container, options) = (engine.clone(), handle.container(), options.to_owned());
-    blocking(move || {
-        let pids = engine.runtime().pids(&container)?;
+    let (on, container, options) = (engine.clone(), handle.container(), options.to_owned());
+    let processes = blocking(move || {
+        let pids = on.runtime().pids(&container)?;
         let words: Vec<&str> = options.split_ascii_whitespace().collect();
         parse(&ps(&words, &pids)?, &pids)
     })
-    .await
+    .await?;
+    event::container(engine, &handle.container(), "top", Attributes::new());
+    Ok(processes)
 }
 
 /// What ps prints: of these processes, or where an option forbids to choose them, of all.

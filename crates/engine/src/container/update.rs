@@ -5,6 +5,7 @@ use super::driver::{Command, Driver};
 use super::phase::{Verdict, Wish, allow};
 use super::{Container, Resources, oci, record, validate};
 use crate::engine::Engine;
+use crate::event::Attributes;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
 use sampan_spec::bundle::Restart;
@@ -49,6 +50,7 @@ pub(super) async fn in_turn(driver: &mut Driver, update: Update) -> Result<Vec<S
     let mut changed = (*driver.container).clone();
     let warnings = apply(&mut changed, update, driver)?;
     if changed == *driver.container {
+        driver.tell("update", Attributes::new());
         return Ok(warnings);
     }
     changed.revision += 1;
@@ -57,6 +59,7 @@ pub(super) async fn in_turn(driver: &mut Driver, update: Update) -> Result<Vec<S
     let changed = change.changed;
     driver.container = Arc::new(changed);
     driver.publish();
+    driver.tell("update", Attributes::new());
     Ok(warnings)
 }
 

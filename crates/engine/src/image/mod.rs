@@ -21,6 +21,7 @@ pub(crate) use turns::Turns;
 
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event;
 use crate::{Error, Result};
 use sampan_spec::{Digest, Platform, Reference, Timestamp};
 use sampan_store::{images, import, load, names};
@@ -64,7 +65,11 @@ pub async fn check_platform(engine: &Engine, typed: &str, asked: &Platform) -> R
 pub async fn load(engine: &Engine, archive: impl Read + Send + 'static) -> Result<Vec<Loaded>> {
     let store = engine.store().clone();
     let options = load::Options { platform: Platform::host(), max_layer: LAYER_MAX };
-    blocking(move || load::load(&store, archive, &options, &|_| {})).await
+    let loaded = blocking(move || load::load(&store, archive, &options, &|_| {})).await?;
+    for one in &loaded {
+        tell(engine, "load", &one.id).await;
+    }
+    Ok(loaded)
 }
 
 /// Makes an image of a tar of files.
@@ -79,6 +84,7 @@ pub async fn import(
     message: String,
 ) -> Result<Imported> {
     let store = engine.store().clone();
+    let named = name.as_ref().map(Reference::familiar);
     let request = ImportRequest {
         name,
         changes,
@@ -87,7 +93,26 @@ pub async fn import(
         created: Timestamp::now(),
         max_layer: LAYER_MAX,
     };
-    blocking(move || import::import(&store, tar, &request)).await
+    let imported = blocking(move || import::import(&store, tar, &request)).await?;
+    let id = imported.id.to_string();
+    if let Some(name) = named {
+        event::image(
+            engine,
+            "tag",
+            &id,
+            event::image_attributes(find(engine, &id).await.ok().as_ref(), &name),
+        );
+    }
+    tell(engine, "import", &imported.id).await;
+    Ok(imported)
+}
+
+/// Tells of an image under its id.
+async fn tell(engine: &Engine, action: &str, id: &Digest) {
+    let id = id.to_string();
+    // It may have been removed already.
+    let image = find(engine, &id).await.ok();
+    event::image(engine, action, &id, event::image_attributes(image.as_ref(), &id));
 }
 
 /// Gives an image another name. Whoever had the name loses it.
@@ -98,6 +123,9 @@ pub async fn tag(engine: &Engine, typed: &str, name: Reference) -> Result<()> {
     let image = find(engine, typed).await?;
     let store = engine.store().clone();
     let id: Digest = image.record.id.clone();
+    let familiar = name.familiar();
     blocking(move || names::tag(&store, &id, &name)).await?;
+    let about = event::image_attributes(Some(&image), &familiar);
+    event::image(engine, "tag", image.record.id.as_str(), about);
     Ok(())
 }

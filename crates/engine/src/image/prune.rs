@@ -3,6 +3,7 @@
 use super::{Image, Removed};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::{self, Kind};
 use crate::{Error, Result, container};
 use sampan_spec::Digest;
 use sampan_store::remove;
@@ -31,6 +32,7 @@ pub async fn prune(engine: &Engine, fits: impl Fn(&Image) -> bool) -> Result<Pru
         let in_use = super::in_use(engine, &all).await;
         match blocking(move || remove::delete(&store, &id, &in_use)).await {
             Ok(removed) => {
+                super::remove::tell(engine, image, &removed);
                 pruned.bytes += removed.bytes;
                 pruned.removed.push(removed);
             }
@@ -40,5 +42,6 @@ pub async fn prune(engine: &Engine, fits: impl Fn(&Image) -> bool) -> Result<Pru
             Err(error) => return Err(error),
         }
     }
+    event::of_all(engine, Kind::Image, pruned.bytes);
     Ok(pruned)
 }

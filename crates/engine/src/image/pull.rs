@@ -7,6 +7,7 @@ mod rest;
 
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result, container};
 use sampan_image::{ImageConfig, Index, MAX_DOCUMENT, Manifest, media};
@@ -151,7 +152,12 @@ pub async fn pull(engine: &Engine, request: Request, tell: Tell) -> Result<Pulle
         pulled: None,
     };
     run("pull", PULL, &mut pull).await?;
-    pull.pulled.ok_or(Error::Cancelled)
+    let pulled = pull.pulled.ok_or(Error::Cancelled)?;
+    let reference = &pull.request.reference;
+    let image = super::find(engine, &pulled.id.to_string()).await.ok();
+    let about = event::image_attributes(image.as_ref(), &reference.name.familiar());
+    event::image(engine, "pull", &reference.familiar(), about);
+    Ok(pulled)
 }
 
 /// Removes what was fetched of blobs and not gone on with for long.

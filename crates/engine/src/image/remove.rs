@@ -4,6 +4,7 @@ use super::Image;
 use crate::blocking::blocking;
 use crate::container::{self, Snapshot};
 use crate::engine::Engine;
+use crate::event;
 use crate::{Error, Result};
 use sampan_spec::{Digest, Reference};
 use sampan_store::remove::{self, InUse};
@@ -34,17 +35,31 @@ pub async fn remove(engine: &Engine, typed: &str, removal: Removal) -> Result<Re
     }
     let keep_content = !users.is_empty() || engine.is_wanted(&image.record.id);
     let (store, typed, in_use) = (engine.store().clone(), typed.to_owned(), in_use(engine, &all).await);
-    blocking(move || {
+    let all_names = image.names.clone();
+    let removed = blocking(move || {
         let names: Vec<Reference> = match going {
             Some(going) if only_untag || keep_content => going,
             // Containers were made of it: it stays, without a name.
-            None if keep_content => image.names.clone(),
+            None if keep_content => all_names,
             _ => return remove::remove(&store, &typed, removal.force, &in_use),
         };
         names.iter().try_for_each(|name| remove::untag(&store, name))?;
         Ok(Removed { untagged: names, ..Removed::default() })
-    })
-    .await
+    });
+    let removed = removed.await?;
+    tell(engine, &image, &removed);
+    Ok(removed)
+}
+
+/// Tells which names are gone, and whether the image is.
+pub(super) fn tell(engine: &Engine, image: &Image, removed: &Removed) {
+    let id = image.record.id.to_string();
+    for _ in &removed.untagged {
+        event::image(engine, "untag", &id, event::image_attributes(Some(image), &id));
+    }
+    if !removed.deleted.is_empty() {
+        event::image(engine, "delete", &id, event::image_attributes(None, &id));
+    }
 }
 
 fn is_id(typed: &str, id: &Digest) -> bool {

@@ -4,6 +4,7 @@ use super::{ANONYMOUS, DRIVER, Map, Snapshot, Volume, VolumeError, Volumes, driv
 use crate::Result;
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event;
 use sampan_spec::{ContainerId, Timestamp};
 use std::sync::Arc;
 
@@ -37,11 +38,20 @@ pub async fn create(engine: &Engine, request: CreateRequest) -> Result<Snapshot>
     let engine = engine.clone();
     blocking(move || {
         let volumes = engine.volumes();
+        let is_new = is_new(volumes, &request);
         let volume = create_now(volumes, request, None)?;
+        if is_new {
+            event::volume(&engine, "create", &volume.name);
+        }
         let gone = || VolumeError::NotFound(volume.name.clone());
         Ok::<_, crate::Error>(volumes.snapshot(&volume.name).ok_or_else(gone)?)
     })
     .await
+}
+
+/// Whether a request is not for a volume that is there.
+pub(crate) fn is_new(volumes: &Volumes, request: &CreateRequest) -> bool {
+    request.name.as_ref().is_none_or(|name| volumes.get(name).is_none())
 }
 
 /// Makes a volume, or finds it, and notes its user. Blocks.

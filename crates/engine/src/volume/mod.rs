@@ -24,7 +24,7 @@ pub use prune::{Pruned, prune};
 pub use remove::remove;
 pub use usage::{Usage, usage};
 
-pub(crate) use create::{Maker, create_now};
+pub(crate) use create::{Maker, create_now, is_new};
 pub(crate) use driver::{mount, unmount};
 pub(crate) use error::lower;
 pub(crate) use populate::{Image, populate};

@@ -3,6 +3,7 @@
 use super::{Snapshot, VolumeError, discard};
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event::{self, Kind};
 use crate::{Error, Result};
 use sampan_spec::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,7 @@ pub async fn prune(engine: &Engine, wanted: impl Fn(&Snapshot) -> bool + Send + 
         for snapshot in all.filter(|snapshot| snapshot.users.is_empty() && wanted(snapshot)) {
             prune_one(&engine, &snapshot, &mut pruned)?;
         }
+        event::of_all(&engine, Kind::Volume, pruned.bytes);
         Ok::<_, Error>(pruned)
     })
     .await
@@ -42,6 +44,7 @@ fn prune_one(engine: &Engine, snapshot: &Snapshot, pruned: &mut Pruned) -> Resul
         Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(()),
         Err(error) => Err(error),
         Ok(_discarded) => {
+            event::volume(engine, "destroy", name);
             pruned.names.push(name.clone());
             pruned.bytes += bytes;
             Ok(())

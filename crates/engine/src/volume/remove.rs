@@ -4,6 +4,7 @@ use super::{Volumes, driver};
 use crate::Result;
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use crate::event;
 use sampan_store::volumes::Discarded;
 use sampan_store::{Store, volumes};
 
@@ -13,7 +14,12 @@ use sampan_store::{Store, volumes};
 /// When there is none, or a container uses it.
 pub async fn remove(engine: &Engine, name: &str) -> Result<()> {
     let (engine, name) = (engine.clone(), name.to_owned());
-    blocking(move || discard(engine.volumes(), engine.store(), &name).map(drop)).await
+    blocking(move || {
+        drop(discard(engine.volumes(), engine.store(), &name)?);
+        event::volume(&engine, "destroy", &name);
+        Ok::<_, crate::Error>(())
+    })
+    .await
 }
 
 /// Takes a volume away that no container uses; its content goes with what is returned. Blocks.

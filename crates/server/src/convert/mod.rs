@@ -1,6 +1,7 @@
 //! Docker's shapes to the engine's values and back: pure functions, a file per direction.
 
 pub(crate) mod create;
+pub(crate) mod event;
 pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod inspect;

@@ -94,7 +94,7 @@ fn log_query(query: &Query) -> Result<LogQuery, Error> {
 }
 
 /// Seconds since 1970, with up to nine decimals; clients convert other forms. 0 is no limit.
-fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, Error> {
+pub(super) fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, Error> {
     let text = query.text(name);
     if matches!(text, "" | "0") {
         return Ok(None);

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod container;
+pub(crate) mod event;
 pub(crate) mod exec;
 pub(crate) mod image;
 mod logs;

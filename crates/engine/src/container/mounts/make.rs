@@ -5,6 +5,7 @@ use super::{MountPoint, MountSource, Planned};
 use crate::Result;
 use crate::container::Container;
 use crate::engine::Engine;
+use crate::event;
 use crate::image::Image;
 use crate::volume::{self, Maker, VolumeError};
 
@@ -44,7 +45,11 @@ fn make_one(engine: &Engine, container: &Container, planned: Planned) -> Result<
     match request {
         Some(request) => {
             let maker = Maker { container: &container.id, passing: container.config.host.auto_remove };
+            let is_new = volume::is_new(volumes, &request);
             name.clone_from(&volume::create_now(volumes, request, Some(maker))?.name);
+            if is_new {
+                event::volume(engine, "create", name);
+            }
         }
         // Another container's; it may have gone with that meanwhile.
         None => drop(volumes.claim(name, &container.id).ok_or_else(|| VolumeError::NotFound(name.clone()))?),

@@ -4,6 +4,7 @@ use super::{MountPoint, MountSource};
 use crate::Result;
 use crate::container::Container;
 use crate::engine::Engine;
+use crate::event;
 use crate::volume::discard;
 use sampan_spec::{ContainerId, ErrorKind};
 
@@ -25,7 +26,10 @@ pub(super) fn release_points(
     let anonymous = |point: &&MountPoint| matches!(point.source, MountSource::Volume { anonymous: true, .. });
     let going = points.iter().filter(anonymous).filter_map(MountPoint::volume).filter(|_| and_remove);
     let discard = |name| match discard(volumes, engine.store(), name) {
-        Ok(discarded) => Some(discarded),
+        Ok(discarded) => {
+            event::volume(engine, "destroy", name);
+            Some(discarded)
+        }
         // Somebody else uses it, or has removed it.
         Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => None,
         Err(error) => {
