@@ -63,6 +63,18 @@ fn a_bridge_that_somebody_removes_comes_back() {
 }
 
 #[test]
+fn what_a_killed_daemon_left_goes_with_its_record() {
+    let mut daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    let id = daemon.sampan(&["run", "-d", "-p", "18081:80", "bb", "sleep", "1000"]);
+    daemon.kill9();
+    remove_bridge(&daemon);
+    std::fs::remove_dir_all(daemon.data_root().join("containers").join(&id)).unwrap();
+    daemon.start_again();
+    daemon.nothing_is_left();
+}
+
+#[test]
 fn a_port_is_free_as_soon_as_its_container_is_gone() {
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();

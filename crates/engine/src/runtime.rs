@@ -8,6 +8,7 @@ use sampan_spec::ContainerId;
 use sampan_spec::monitor::{ENVIRONMENT, LISTENER_FD};
 use sampan_sys::cgroup::{Cgroup, CgroupError, Layout};
 use sampan_sys::{memfd, process, socket};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -108,8 +109,8 @@ impl Runtime {
     }
 
     /// The ids of containers that have a control group.
-    pub(crate) fn cgroup_owners(&self) -> Vec<ContainerId> {
-        let Ok(parent) = Cgroup::at(&self.layout, &self.host.cgroups) else { return Vec::new() };
+    pub(crate) fn cgroup_owners(&self) -> BTreeSet<ContainerId> {
+        let Ok(parent) = Cgroup::at(&self.layout, &self.host.cgroups) else { return BTreeSet::new() };
         let v1 = parent.v1().iter().map(|hierarchy| hierarchy.folder.as_path());
         let folders =
             parent.unified().into_iter().chain(v1).filter_map(|folder| std::fs::read_dir(folder).ok());

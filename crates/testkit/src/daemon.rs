@@ -68,9 +68,16 @@ impl Daemon {
     /// Starts it after its end and waits until it answers.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the daemon runs");
-        self.process = Some(self.spawn());
-        let answers = || self.client(Cli::Sampan, &["ps"]).output().is_ok_and(|done| done.status.success());
-        assert!(soon(answers), "the daemon does not answer:\n{}", self.log());
+        let mut process = self.spawn();
+        // The socket is the test's: a client waits for ever where no daemon comes.
+        let quiet = || Stdio::null();
+        let mut client = self.client(Cli::Sampan, &["ps"]).stdout(quiet()).stderr(quiet()).spawn().unwrap();
+        let over = |child: &mut Child| child.try_wait().unwrap().is_some();
+        soon(|| over(&mut client) || over(&mut process));
+        let _it_may_have_ended = client.kill();
+        let answered = client.wait().unwrap().success();
+        self.process = Some(process);
+        assert!(answered, "the daemon does not answer:\n{}", self.log());
     }
 
     /// Sets an environment variable for the next start.

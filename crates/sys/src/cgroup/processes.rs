@@ -64,11 +64,16 @@ impl Cgroup {
         Ok(folder.join("freezer.state"))
     }
 
-    /// Sends SIGKILL to all processes at once, frozen ones and later forks included. Does not wait for their end.
+    /// Sends SIGKILL to all processes at once, frozen ones and later forks included. Does not wait for their end. Where
+    /// somebody else removes the cgroup meanwhile, all of them have ended.
     ///
     /// # Errors
     /// [`CgroupError::Write`], [`CgroupError::Read`].
     pub fn kill_all(&self) -> Result<(), CgroupError> {
+        or_gone(self.kill_members())
+    }
+
+    fn kill_members(&self) -> Result<(), CgroupError> {
         if let Some(folder) = &self.unified {
             return write(&folder.join("cgroup.kill"), "1");
         }
@@ -107,7 +112,7 @@ impl Cgroup {
             return Ok(());
         }
         self.kill_all()?;
-        self.wait_until_empty()?;
+        or_gone(self.wait_until_empty())?;
         let results = left.into_iter().map(|folder| {
             remove_tree(folder).map_err(|source| CgroupError::Remove { path: folder.into(), source })
         });
@@ -222,6 +227,12 @@ fn children(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let folders = entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
     folders.map(|e| e.path()).collect()
+}
+
+/// ENOENT once the folder is gone; ENODEV of a file in it that was open by then (kernfs).
+fn or_gone(result: Result<(), CgroupError>) -> Result<(), CgroupError> {
+    let gone = [rustix::io::Errno::NOENT, rustix::io::Errno::NODEV].map(rustix::io::Errno::raw_os_error);
+    result.or_else(|error| if gone.contains(&error.errno()) { Ok(()) } else { Err(error) })
 }
 
 fn remove_tree(folder: &Path) -> io::Result<()> {

@@ -130,6 +130,14 @@ fn version_1_alone_freezes_and_kills_too() {
 }
 
 #[test]
+fn what_somebody_else_removed_is_killed() {
+    let own = Own::new();
+    Cgroup::at(&Layout::detect().unwrap(), own.0.path()).unwrap().remove().unwrap();
+    own.0.kill_all().unwrap();
+    own.0.remove().unwrap();
+}
+
+#[test]
 fn paths_stay_below_the_root() {
     for bad in ["", "/", "a", "/../a", "/a/../b"] {
         assert!(Cgroup::at(&Layout::default(), bad).is_err(), "{bad}");
