@@ -304,3 +304,13 @@ fn what_was_asked_for_is_shown() {
     }
     daemon.nothing_is_left();
 }
+
+#[test]
+fn ports_mean_nothing_on_the_hosts_network() {
+    let daemon = daemon();
+    for cli in [Cli::Sampan, Cli::Docker] {
+        let output = daemon.run(cli, &["run", "--rm", "--network", "host", "-p", "8080:80", "bb", "true"]);
+        let want = "WARNING: Published ports are discarded when using host network mode";
+        assert_eq!((output.code, output.stderr.trim_end()), (0, want), "{cli:?}");
+    }
+}

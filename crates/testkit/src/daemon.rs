@@ -264,7 +264,7 @@ impl Daemon {
             all.iter().for_each(|pid| signal(*pid, Signal::KILL));
             all.is_empty()
         });
-        leaks::remove_cgroups(&format!("sampan-{}", self.bridge));
+        soon(|| leaks::remove_cgroups(&format!("sampan-{}", self.bridge)));
         for mount in leaks::mounts(self.folder.path()) {
             let _ = rustix::mount::unmount(mount, rustix::mount::UnmountFlags::DETACH);
         }

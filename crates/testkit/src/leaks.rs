@@ -63,13 +63,15 @@ pub(crate) fn processes(id: &str) -> BTreeSet<i32> {
     lists.flat_map(|list| list.lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()).collect()
 }
 
-/// Removes the cgroups of this name, which hold no process any more, and all in them.
-pub(crate) fn remove_cgroups(name: &str) {
+/// Removes the cgroups of this name and all in them. Says whether none is left: a process that has lost its memory, and so
+/// its command line, holds its cgroup for another moment.
+pub(crate) fn remove_cgroups(name: &str) -> bool {
     for cgroup in cgroups(name) {
         let entries = fs::read_dir(&cgroup).into_iter().flatten().flatten();
         entries.filter(|e| e.path().is_dir()).for_each(|entry| drop(fs::remove_dir(entry.path())));
         drop(fs::remove_dir(cgroup));
     }
+    cgroups(name).is_empty()
 }
 
 /// The links in the daemon's network besides `lo` and the bridge.

@@ -287,8 +287,9 @@ fn a_monitor_is_small() {
         assert_eq!(bed.exec_output("echo x").1, 0);
     }
     let kib = anonymous(bed.pid);
-    // Of an unoptimised build with the test program around it, 180 of it the stack; the release is smaller.
-    assert!(kib < 450, "{kib} KiB");
+    // What SPECIFICATION.md promises. An unoptimised build with the test program around it, 180 of it the stack, keeps to
+    // it; the release is smaller.
+    assert!(kib < 500, "{kib} KiB");
     bed.daemon.call(Request::Signal { signal: Signal::KILL }).unwrap();
     bed.daemon.until_exit();
     bed.quit();

@@ -24,7 +24,10 @@ pub(super) fn validate(config: &mut Config, host: &Host) -> Result<Vec<String>> 
     if !config.stop_signal.is_empty() && config.stop_signal.parse::<Signal>().is_err() {
         return invalid(format!("invalid signal: {}", config.stop_signal));
     }
-    let warnings = resources::check(&mut config.host.resources, &host.limits)?;
+    let mut warnings = resources::check(&mut config.host.resources, &host.limits)?;
+    if config.host.network == NetworkMode::Host && !config.host.ports.is_empty() {
+        warnings.push("Published ports are discarded when using host network mode".into());
+    }
     privileges(&config.host)?;
     namespaces(config)?;
     validate_log(config)?;
