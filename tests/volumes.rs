@@ -90,7 +90,8 @@ const SCRIPT: &[&str] = &[
     "volume inspect nope",
     "volume rm nope",
     "volume rm -f nope",
-    "create --name c1 -v one:/a:ro -v two:/b --tmpfs /t:size=1m --mount type=tmpfs,dst=/m,tmpfs-mode=700 vol true",
+    // One -v only: Docker's command line sends several in any order.
+    "create --name c1 -v one:/a:ro --mount type=volume,src=two,dst=/b --tmpfs /t:size=1m --mount type=tmpfs,dst=/m,tmpfs-mode=700 vol true",
     "inspect --format {{json_.HostConfig.Binds}}{{json_.HostConfig.Mounts}}{{json_.HostConfig.Tmpfs}} c1",
     "create --name c2 --volumes-from c1:ro bb true",
     "inspect --format {{range_.Mounts}}{{.Destination}}={{.RW}},{{end}} c2",
