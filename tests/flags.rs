@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod script;
+
 use sampan_testkit::{Cli, Daemon, programs};
+use script::words;
 use serde_json::{Value, json};
 
 /// A daemon with busybox.
@@ -10,17 +13,6 @@ fn daemon() -> Daemon {
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();
     daemon
-}
-
-fn words(line: &str) -> Vec<&str> {
-    // Words are separated by a space; `'` keeps some together.
-    let parts = line.split('\'').enumerate();
-    parts
-        .flat_map(|(i, part)| match i % 2 {
-            0 => part.split_whitespace().collect(),
-            _ => vec![part],
-        })
-        .collect()
 }
 
 /// `run --rm` with these flags and command prints this, whoever asks.

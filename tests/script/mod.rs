@@ -24,15 +24,20 @@ impl Act {
     }
 }
 
+/// A line's words, which a space separates; `'` keeps some together.
+pub(crate) fn words(line: &str) -> Vec<&str> {
+    let parts = line.split('\'').enumerate();
+    parts
+        .flat_map(|(i, part)| match i % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect()
+}
+
 /// A step of which only the equality counts.
 pub(crate) fn same(line: &str) -> Act {
-    // Words are separated by a space; `'` keeps some together.
-    let parts = line.split('\'').enumerate();
-    let words = parts.flat_map(|(i, part)| match i % 2 {
-        0 => part.split_whitespace().map(str::to_owned).collect(),
-        _ => vec![part.to_owned()],
-    });
-    Act { words: words.collect(), input: b"", want: None }
+    Act { words: words(line).into_iter().map(str::to_owned).collect(), input: b"", want: None }
 }
 
 /// A step that must end and print like this.

@@ -1,22 +1,18 @@
 //! `sampan restart`.
 
+use super::stop::Ending;
 use crate::context::Context;
 use crate::each::each;
 use crate::error::Error;
 use crate::flags::Count;
-use crate::options::numbers::integer;
 use crate::verb::Verb;
 
 /// Its arguments.
 #[derive(clap::Args)]
 pub(crate) struct Restart {
     containers: Vec<String>,
-    /// Signal to send to the container
-    #[arg(short, long, value_name = "string")]
-    signal: Option<String>,
-    /// Seconds to wait before killing the container
-    #[arg(short, long, alias = "time", value_name = "int", value_parser = integer, allow_hyphen_values = true)]
-    timeout: Option<i64>,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 impl Verb for Restart {
@@ -28,7 +24,7 @@ impl Verb for Restart {
 
     fn run(self, context: &Context) -> Result<u8, Error> {
         let client = context.client()?;
-        let (signal, timeout) = (self.signal, self.timeout);
+        let Ending { signal, timeout } = self.ending;
         context.block_on(each(client, self.containers, |client, name| {
             let signal = signal.clone();
             async move {

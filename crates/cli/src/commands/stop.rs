@@ -11,12 +11,19 @@ use crate::verb::Verb;
 #[derive(clap::Args)]
 pub(crate) struct Stop {
     containers: Vec<String>,
+    #[command(flatten)]
+    ending: Ending,
+}
+
+/// How a container is made to end.
+#[derive(clap::Args)]
+pub(super) struct Ending {
     /// Signal to send to the container
     #[arg(short, long, value_name = "string")]
-    signal: Option<String>,
+    pub(super) signal: Option<String>,
     /// Seconds to wait before killing the container
     #[arg(short, long, alias = "time", value_name = "int", value_parser = integer, allow_hyphen_values = true)]
-    timeout: Option<i64>,
+    pub(super) timeout: Option<i64>,
 }
 
 impl Verb for Stop {
@@ -28,7 +35,7 @@ impl Verb for Stop {
 
     fn run(self, context: &Context) -> Result<u8, Error> {
         let client = context.client()?;
-        let (signal, timeout) = (self.signal, self.timeout);
+        let Ending { signal, timeout } = self.ending;
         context.block_on(each(client, self.containers, |client, name| {
             let signal = signal.clone();
             async move {
