@@ -83,7 +83,7 @@ impl Query {
         let mut text = String::new();
         for (name, value) in &self.0 {
             let mark = if text.is_empty() { '?' } else { '&' };
-            let _ = write!(text, "{mark}{name}={}", escape(value));
+            let _ = write!(text, "{mark}{}={}", escape(name), escape(value));
         }
         text
     }
@@ -110,6 +110,9 @@ mod tests {
         assert_eq!(query.number::<u8>("m"), Ok(None));
         assert!(query.number::<u8>("a").is_err());
         assert_eq!(Query::default().to_suffix(), "");
+        let odd = Query::default().with("&=%", "1").with("", "");
+        assert_eq!(odd.to_suffix(), "?%26%3D%25=1&=");
+        assert_eq!(Query::parse(&odd.to_suffix()[1..]), odd);
     }
 
     #[test]
