@@ -11,6 +11,7 @@ use sampan_logs::json_file::Reader;
 use sampan_spec::ClientId;
 use sampan_spec::monitor::{self, Framing, WaitCondition};
 use sampan_spec::stream::{Stream, frame_header};
+use sampan_sys::socket::not_taken;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use std::time::{Duration, Instant};
 pub(crate) const QUEUE_MAX: usize = 256 << 10;
 /// How long a client may take to close its side after the end was sent.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long a process's output waits for a client to have read the head, and how often that is looked at.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+const HEAD_GLANCE: Duration = Duration::from_micros(200);
 
 /// A connection.
 #[derive(Debug)]
@@ -30,6 +34,9 @@ pub(crate) struct Client {
     queue: Vec<u8>,
     sent: usize,
     phase: Phase,
+    /// Until when output waits for the client to have read the head: one that reads the head through a buffer and then goes
+    /// on with the bare socket, as docker-py does, loses what comes with it.
+    head_until: Option<Instant>,
     /// Input that was read before the connection was handed over.
     pub(crate) early: VecDeque<u8>,
     /// Nothing more will come from it.
@@ -86,6 +93,7 @@ enum Phase {
 impl Client {
     /// Takes a connection over and writes the head.
     pub(crate) fn new(client: monitor::Client, socket: OwnedFd, early: Vec<u8>, role: Role) -> Self {
+        let streams = matches!(role, Role::Streams(_));
         let mut this = Self {
             id: client.id,
             socket,
@@ -94,11 +102,13 @@ impl Client {
             queue: Vec::new(),
             sent: 0,
             phase: Phase::Open,
+            head_until: None,
             early: early.into(),
             input_ended: false,
             hung_up: false,
         };
         this.write(&[client.head.as_bytes()]);
+        this.head_until = streams.then(|| Instant::now() + HEAD_WAIT);
         this
     }
 
@@ -152,7 +162,7 @@ impl Client {
     /// and for ever.
     pub(crate) fn interest(&self, wants_input: bool) -> Option<PollFlags> {
         let mut flags = PollFlags::empty();
-        if self.queued() > 0 {
+        if self.queued() > 0 && self.head_until.is_none() {
             flags |= PollFlags::OUT;
         }
         if (wants_input || self.phase != Phase::Open) && !self.input_ended {
@@ -161,9 +171,17 @@ impl Client {
         (!self.hung_up).then_some(flags)
     }
 
-    /// When its drain is over.
+    /// When to look at it again: its drain is over, or it may have read the head.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        if let Phase::Draining(until) = self.phase { Some(until) } else { None }
+        match self.phase {
+            Phase::Draining(until) => Some(until),
+            _ => self.waits_for_head().then(|| Instant::now() + HEAD_GLANCE),
+        }
+    }
+
+    /// Whether output waits until it has read the head.
+    pub(crate) fn waits_for_head(&self) -> bool {
+        self.head_until.is_some() && self.queued() > 0
     }
 
     /// Takes note that the other end is closed: what is queued is for nobody.
@@ -205,6 +223,9 @@ impl Client {
 
     /// Sends what is queued.
     pub(crate) fn flush(&mut self) {
+        if self.queued() > 0 && self.holds_back() {
+            return;
+        }
         while self.queued() > 0 && !self.hung_up {
             match rustix::net::send(
                 &self.socket,
@@ -232,7 +253,7 @@ impl Client {
             return;
         }
         let mut skip = 0;
-        if self.queued() == 0 {
+        if self.queued() == 0 && !self.holds_back() {
             let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
             let mut control = SendAncillaryBuffer::default();
             match sendmsg(&self.socket, &slices, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -246,6 +267,14 @@ impl Client {
             skip -= from;
             self.queue.extend_from_slice(&part[from..]);
         }
+    }
+
+    /// Whether nothing may follow the head yet.
+    fn holds_back(&mut self) -> bool {
+        let unread = || not_taken(&self.socket).is_ok_and(|count| count > 0);
+        let holds = self.head_until.is_some_and(|until| Instant::now() < until) && unread();
+        self.head_until.take_if(|_| !holds);
+        holds
     }
 
     /// After the last byte of an ended stream.
@@ -268,10 +297,14 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     fn client(multiplexed: bool, chunked: bool) -> (Client, UnixStream) {
+        client_as(multiplexed, chunked, Role::Over)
+    }
+
+    fn client_as(multiplexed: bool, chunked: bool, role: Role) -> (Client, UnixStream) {
         let (ours, theirs) = pair(Kind::Stream).unwrap();
         let framing = Framing { multiplexed, chunked };
         let client = monitor::Client { id: ClientId(1), head: "H".into(), framing };
-        (Client::new(client, ours, Vec::new(), Role::Over), theirs.into())
+        (Client::new(client, ours, Vec::new(), role), theirs.into())
     }
 
     #[test]
@@ -289,6 +322,43 @@ mod tests {
             peer.read_to_end(&mut got).unwrap();
             assert_eq!(got, want);
         }
+    }
+
+    fn attached() -> Role {
+        Role::Streams(Attached {
+            process: crate::streams::MAIN,
+            stdin: false,
+            stdout: true,
+            stderr: true,
+            keys: DetachKeys::new(Vec::new()),
+            replay: None,
+            follow: true,
+        })
+    }
+
+    #[test]
+    fn output_waits_until_the_head_is_read() {
+        let (mut client, mut peer) = client_as(false, false, attached());
+        client.push(Stream::Stdout, b"early");
+        client.end();
+        assert!(client.waits_for_head() && client.deadline().is_some());
+        assert_eq!(client.interest(false), Some(PollFlags::IN), "it would be told at once and for ever");
+        client.flush();
+        let mut got = [0; 64];
+        assert_eq!(peer.read(&mut got).unwrap(), 1);
+        client.flush();
+        assert!(!client.waits_for_head());
+        assert_eq!(peer.read(&mut got).unwrap(), 5);
+        assert_eq!(peer.read(&mut got).unwrap(), 0);
+    }
+
+    #[test]
+    fn who_never_reads_the_head_does_not_hold_for_ever() {
+        let (mut client, _peer) = client_as(false, false, attached());
+        client.push(Stream::Stdout, b"early");
+        client.head_until = Some(Instant::now());
+        client.flush();
+        assert_eq!((client.queued(), client.deadline()), (0, None));
     }
 
     #[test]

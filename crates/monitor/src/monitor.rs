@@ -211,6 +211,7 @@ impl Monitor {
             self.restart();
         }
         self.conclude_ended(now);
+        self.clients.values_mut().filter(|client| client.waits_for_head()).for_each(Client::flush);
         let more = self.read_silent_inputs();
         self.feed_followers();
         self.sweep(now);

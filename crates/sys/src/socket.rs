@@ -143,6 +143,20 @@ pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
     Ok(rustix::net::accept_with(listener, SocketFlags::CLOEXEC)?)
 }
 
+/// How much of what was sent the other end has not taken yet: 0 once it has read everything (`SIOCOUTQ`). A unix socket
+/// counts the memory that it takes, not the bytes; TCP what was not acknowledged.
+///
+/// # Errors
+/// Those of ioctl(2).
+pub fn not_taken(socket: impl AsFd) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the request writes an int, to a place that lives through the call.
+    match unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) } {
+        0 => Ok(usize::try_from(count).unwrap_or(0)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Who connected, or who had made the pair.
 ///
 /// # Errors
