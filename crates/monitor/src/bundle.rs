@@ -55,7 +55,7 @@ impl Bundle {
 
     /// Whether process 1 has a terminal.
     pub(crate) fn terminal(&self) -> bool {
-        self.config.process().as_ref().and_then(|process| process.terminal()).unwrap_or(false)
+        self.config.process.as_ref().and_then(|process| process.terminal).unwrap_or(false)
     }
 }
 

@@ -53,9 +53,9 @@ impl Monitor {
     }
 
     fn has_own_pids(&self) -> bool {
-        let namespaces = self.bundle.config.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+        let namespaces = self.bundle.config.linux.as_ref().and_then(|linux| linux.namespaces.as_ref());
         let mut namespaces = namespaces.into_iter().flatten();
-        namespaces.any(|n| n.typ() == LinuxNamespaceType::Pid && n.path().is_none())
+        namespaces.any(|n| n.typ == LinuxNamespaceType::Pid && n.path.is_none())
     }
 
     /// When an ended process's streams are given up.

@@ -130,7 +130,7 @@ impl Monitor {
 
 /// Pipes for what its client gets; without a client, nobody hears it.
 fn pipes_for(process: &ExecProcess, attached: bool) -> io::Result<(Streams, Option<Ends>)> {
-    if process.process.terminal().unwrap_or(false) {
+    if process.process.terminal.unwrap_or(false) {
         return Ok((Streams::default(), None));
     }
     let wanted = Pipes {

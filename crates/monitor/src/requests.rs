@@ -8,6 +8,7 @@ use sampan_spec::ExecId;
 use sampan_spec::bundle::Restart;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::{Answer, Call, Client, Message, Refusal, Request, VERSION};
+use sampan_spec::oci::LinuxResources;
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -188,16 +189,14 @@ impl Monitor {
     fn update(
         &mut self,
         revision: u32,
-        resources: &sampan_spec::oci::LinuxResources,
+        resources: &LinuxResources,
         restart: Restart,
     ) -> Result<Answer, Refusal> {
         if let State::Running { sandbox, .. } | State::Restarting { sandbox, .. } = &self.state {
             sampan_runtime::update(&sandbox.cgroup, resources).map_err(Failed)?;
-        } else if let Some(linux) = self.bundle.config.linux_mut() {
-            let devices = linux.resources().as_ref().and_then(|own| own.devices().clone());
-            let mut resources = resources.clone();
-            resources.set_devices(devices);
-            linux.set_resources(Some(resources));
+        } else if let Some(linux) = &mut self.bundle.config.linux {
+            let devices = linux.resources.take().and_then(|own| own.devices);
+            linux.resources = Some(LinuxResources { devices, ..resources.clone() });
         }
         self.bundle.supervise.restart = restart;
         self.report(Event::Updated { revision });

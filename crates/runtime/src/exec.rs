@@ -80,8 +80,8 @@ pub fn exec(
 
 /// The name spaces that the container has for itself.
 fn namespaces(config: &oci::Spec) -> Result<Namespaces, Failure> {
-    let linux = config.linux().as_ref().and_then(|l| l.namespaces().as_ref());
-    linux.into_iter().flatten().map(|n| namespace_kind(n.typ())).collect::<Result<Namespaces, _>>()
+    let linux = config.linux.as_ref().and_then(|l| l.namespaces.as_ref());
+    linux.into_iter().flatten().map(|n| namespace_kind(n.typ)).collect::<Result<Namespaces, _>>()
 }
 
 fn start(

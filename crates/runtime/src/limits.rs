@@ -27,61 +27,61 @@ const ALWAYS_ALLOWED: [(u32, Option<u32>); 9] = [
 /// A failure that names what is not supported.
 pub(crate) fn limits(resources: &LinuxResources) -> Result<Limits, Failure> {
     let mut limits = Limits::default();
-    if resources.network().as_ref().is_some_and(|n| n.class_id().is_some() || n.priorities().is_some()) {
+    if resources.network.as_ref().is_some_and(|n| n.class_id.is_some() || n.priorities.is_some()) {
         return Err(unsupported("linux.resources.network"));
     }
-    if resources.rdma().as_ref().is_some_and(|r| !r.is_empty()) {
+    if resources.rdma.as_ref().is_some_and(|r| !r.is_empty()) {
         return Err(unsupported("linux.resources.rdma"));
     }
-    if let Some(memory) = resources.memory() {
+    if let Some(memory) = &resources.memory {
         take_memory(&mut limits, memory)?;
     }
-    if let Some(cpu) = resources.cpu() {
-        limits.cpu_shares = cpu.shares();
-        limits.cpu_quota = cpu.quota();
-        limits.cpu_period = cpu.period();
-        limits.cpu_burst = cpu.burst();
-        limits.cpu_idle = cpu.idle();
-        limits.realtime_runtime = cpu.realtime_runtime();
-        limits.realtime_period = cpu.realtime_period();
-        limits.cpus = cpu.cpus().clone();
-        limits.mems = cpu.mems().clone();
+    if let Some(cpu) = &resources.cpu {
+        limits.cpu_shares = cpu.shares;
+        limits.cpu_quota = cpu.quota;
+        limits.cpu_period = cpu.period;
+        limits.cpu_burst = cpu.burst;
+        limits.cpu_idle = cpu.idle;
+        limits.realtime_runtime = cpu.realtime_runtime;
+        limits.realtime_period = cpu.realtime_period;
+        limits.cpus = cpu.cpus.clone();
+        limits.mems = cpu.mems.clone();
     }
-    limits.pids = resources.pids().as_ref().map(|p| p.limit());
-    if let Some(io) = resources.block_io() {
+    limits.pids = resources.pids.as_ref().and_then(|p| p.limit);
+    if let Some(io) = &resources.block_io {
         take_io(&mut limits, io)?;
     }
-    for huge in resources.hugepage_limits().iter().flatten() {
-        limits.huge_pages.push((huge.page_size().clone(), huge.limit()));
+    for huge in resources.hugepage_limits.iter().flatten() {
+        limits.huge_pages.push((huge.page_size.clone(), huge.limit));
     }
-    for (name, value) in resources.unified().iter().flatten() {
+    for (name, value) in resources.unified.iter().flatten() {
         limits.unified.push((name.clone(), value.clone()));
     }
     Ok(limits)
 }
 
 fn take_memory(limits: &mut Limits, memory: &LinuxMemory) -> Result<(), Failure> {
-    if memory.kernel().is_some_and(|b| b > 0) || memory.kernel_tcp().is_some_and(|b| b > 0) {
+    if memory.kernel.is_some_and(|b| b > 0) || memory.kernel_tcp.is_some_and(|b| b > 0) {
         return Err(unsupported("linux.resources.memory.kernel"));
     }
-    limits.memory = memory.limit();
-    limits.memory_swap = memory.swap();
-    limits.memory_reservation = memory.reservation();
-    limits.swappiness = memory.swappiness();
-    limits.no_oom_kill = memory.disable_oom_killer().unwrap_or(false);
+    limits.memory = memory.limit;
+    limits.memory_swap = memory.swap;
+    limits.memory_reservation = memory.reservation;
+    limits.swappiness = memory.swappiness;
+    limits.no_oom_kill = memory.disable_oom_killer.unwrap_or(false);
     Ok(())
 }
 
 fn take_io(limits: &mut Limits, io: &LinuxBlockIo) -> Result<(), Failure> {
-    if io.leaf_weight().is_some_and(|w| w != 0) || io.weight_device().iter().flatten().next().is_some() {
+    if io.leaf_weight.is_some_and(|w| w != 0) || io.weight_device.iter().flatten().next().is_some() {
         return Err(unsupported("linux.resources.blockIO.leafWeight and weightDevice"));
     }
-    limits.io_weight = io.weight();
+    limits.io_weight = io.weight;
     let lists = [
-        (ThrottleKind::ReadBytes, io.throttle_read_bps_device()),
-        (ThrottleKind::WriteBytes, io.throttle_write_bps_device()),
-        (ThrottleKind::ReadOperations, io.throttle_read_iops_device()),
-        (ThrottleKind::WriteOperations, io.throttle_write_iops_device()),
+        (ThrottleKind::ReadBytes, &io.throttle_read_bps_device),
+        (ThrottleKind::WriteBytes, &io.throttle_write_bps_device),
+        (ThrottleKind::ReadOperations, &io.throttle_read_iops_device),
+        (ThrottleKind::WriteOperations, &io.throttle_write_iops_device),
     ];
     for (kind, list) in lists {
         for device in list.iter().flatten() {
@@ -94,7 +94,7 @@ fn take_io(limits: &mut Limits, io: &LinuxBlockIo) -> Result<(), Failure> {
 fn throttle(kind: ThrottleKind, device: &LinuxThrottleDevice) -> Result<Throttle, Failure> {
     let number =
         |n: i64| u32::try_from(n).map_err(|_| failure(stage::CONFIG, format!("{n} is no device number")));
-    Ok(Throttle { kind, major: number(device.major())?, minor: number(device.minor())?, rate: device.rate() })
+    Ok(Throttle { kind, major: number(device.major)?, minor: number(device.minor)?, rate: device.rate })
 }
 
 /// The device rules, with those that every container has behind them. None if the configuration has none.
@@ -102,7 +102,7 @@ fn throttle(kind: ThrottleKind, device: &LinuxThrottleDevice) -> Result<Throttle
 /// # Errors
 /// A failure that names the rule.
 pub(crate) fn device_rules(resources: &LinuxResources) -> Result<Vec<DeviceRule>, Failure> {
-    let given = resources.devices().as_deref().unwrap_or_default();
+    let given = resources.devices.as_deref().unwrap_or_default();
     let mut rules: Vec<DeviceRule> = given.iter().map(device_rule).collect::<Result<_, _>>()?;
     // What stands before a rule for everything counts for nothing.
     if let Some(last) = rules.iter().rposition(|r| r.kind.is_none() && r.access == Access::all()) {
@@ -130,7 +130,7 @@ pub(crate) fn device_rules(resources: &LinuxResources) -> Result<Vec<DeviceRule>
 
 fn device_rule(rule: &LinuxDeviceCgroup) -> Result<DeviceRule, Failure> {
     let bad = |what: String| failure(stage::CONFIG, format!("linux.resources.devices: {what}"));
-    let kind = match rule.typ().unwrap_or_default() {
+    let kind = match rule.typ.unwrap_or(LinuxDeviceType::A) {
         LinuxDeviceType::A => None,
         LinuxDeviceType::B => Some(DeviceKind::Block),
         LinuxDeviceType::C | LinuxDeviceType::U => Some(DeviceKind::Char),
@@ -141,7 +141,7 @@ fn device_rule(rule: &LinuxDeviceCgroup) -> Result<DeviceRule, Failure> {
         Some(n) => u32::try_from(n).map(Some).map_err(|_| bad(format!("{n} is no device number"))),
     };
     let mut access = Access::empty();
-    for letter in rule.access().as_deref().unwrap_or("rwm").chars() {
+    for letter in rule.access.as_deref().unwrap_or("rwm").chars() {
         access |= match letter {
             'r' => Access::READ,
             'w' => Access::WRITE,
@@ -149,11 +149,11 @@ fn device_rule(rule: &LinuxDeviceCgroup) -> Result<DeviceRule, Failure> {
             other => return Err(bad(format!("{other:?} is no kind of access"))),
         };
     }
-    let (major, minor) = (number(rule.major())?, number(rule.minor())?);
+    let (major, minor) = (number(rule.major)?, number(rule.minor)?);
     if kind.is_none() && (major.is_some() || minor.is_some() || access != Access::all()) {
         return Err(bad("a rule for all kinds of devices must be for all of them".into()));
     }
-    Ok(DeviceRule { allow: rule.allow(), kind, major, minor, access })
+    Ok(DeviceRule { allow: rule.allow, kind, major, minor, access })
 }
 
 fn unsupported(what: &str) -> Failure {

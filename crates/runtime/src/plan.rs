@@ -91,25 +91,25 @@ impl Plan {
     pub(crate) fn read(launch: &Launch<'_>) -> Result<Self, Failure> {
         let config = launch.config;
         refuse::unsupported(config)?;
-        let linux = config.linux().clone().unwrap_or_default();
-        let process = config.process().as_ref().ok_or_else(|| bad("process is missing"))?;
+        let linux = config.linux.clone().unwrap_or_default();
+        let process = config.process.as_ref().ok_or_else(|| bad("process is missing"))?;
         let namespaces = namespaces(&linux, launch.sandbox.and_then(|s| s.netns.as_ref()))?;
         refuse::without_namespace(config, &namespaces)?;
-        let resources = linux.resources().clone().unwrap_or_default();
+        let resources = linux.resources.clone().unwrap_or_default();
         Ok(Self {
             cgroup_path: cgroup_path(&linux, launch.id)?,
             limits: limits(&resources)?,
             device_rules: device_rules(&resources)?,
             rootfs: launch.rootfs.clone(),
-            read_only: config.root().as_ref().is_some_and(|r| r.readonly().unwrap_or(false)),
+            read_only: config.root.as_ref().is_some_and(|r| r.readonly.unwrap_or(false)),
             propagation: propagation(&linux)?,
             mounts: mounts(config, launch.bundle)?,
-            devices: linux.devices().iter().flatten().map(device).collect::<Result<_, _>>()?,
-            masked: linux.masked_paths().clone().unwrap_or_default(),
-            read_only_paths: linux.readonly_paths().clone().unwrap_or_default(),
-            hostname: config.hostname().clone().filter(|h| !h.is_empty()),
-            domainname: config.domainname().clone().filter(|d| !d.is_empty()),
-            sysctls: linux.sysctl().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            devices: linux.devices.iter().flatten().map(device).collect::<Result<_, _>>()?,
+            masked: linux.masked_paths.clone().unwrap_or_default(),
+            read_only_paths: linux.readonly_paths.clone().unwrap_or_default(),
+            hostname: config.hostname.clone().filter(|h| !h.is_empty()),
+            domainname: config.domainname.clone().filter(|d| !d.is_empty()),
+            sysctls: linux.sysctl.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
             personality_32: refuse::personality_is_32(&linux)?,
             process: ProcessPlan::read(process, config, launch.id, launch.die_with_parent)?,
             namespaces,
@@ -144,9 +144,9 @@ pub(crate) fn namespace_kind(typ: LinuxNamespaceType) -> Result<Namespaces, Fail
 
 fn namespaces(linux: &Linux, kept_network: Option<&OwnedFd>) -> Result<NamespacePlan, Failure> {
     let mut plan = NamespacePlan::default();
-    for namespace in linux.namespaces().iter().flatten() {
-        let kind = namespace_kind(namespace.typ())?;
-        let path = namespace.path().as_ref().filter(|p| !p.as_os_str().is_empty());
+    for namespace in linux.namespaces.iter().flatten() {
+        let kind = namespace_kind(namespace.typ)?;
+        let path = namespace.path.as_ref().filter(|p| !p.as_os_str().is_empty());
         let joined = match (path, kept_network) {
             (Some(path), _) => {
                 let opened = std::fs::File::open(path);
@@ -174,7 +174,7 @@ fn namespaces(linux: &Linux, kept_network: Option<&OwnedFd>) -> Result<Namespace
 
 /// An absolute path below each hierarchy's root; `/sampan/<id>` without one.
 fn cgroup_path(linux: &Linux, id: &str) -> Result<String, Failure> {
-    let Some(path) = linux.cgroups_path().as_ref().filter(|p| !p.as_os_str().is_empty()) else {
+    let Some(path) = linux.cgroups_path.as_ref().filter(|p| !p.as_os_str().is_empty()) else {
         return Ok(format!("/sampan/{id}"));
     };
     let path = path.to_str().ok_or_else(|| bad("linux.cgroupsPath is not UTF-8"))?;
@@ -188,7 +188,7 @@ fn cgroup_path(linux: &Linux, id: &str) -> Result<String, Failure> {
 }
 
 fn propagation(linux: &Linux) -> Result<Propagation, Failure> {
-    match linux.rootfs_propagation().as_deref().filter(|p| !p.is_empty()) {
+    match linux.rootfs_propagation.as_deref().filter(|p| !p.is_empty()) {
         None => Ok(Propagation::Private),
         Some(name) => root_propagation(name)
             .ok_or_else(|| bad(format!("linux.rootfsPropagation {name:?} is not known"))),
@@ -196,33 +196,32 @@ fn propagation(linux: &Linux) -> Result<Propagation, Failure> {
 }
 
 fn mounts(config: &oci::Spec, bundle: &Path) -> Result<Vec<MountPlan>, Failure> {
-    config.mounts().iter().flatten().map(|m| mount(m, bundle)).collect()
+    config.mounts.iter().flatten().map(|m| mount(m, bundle)).collect()
 }
 
 fn mount(mount: &oci::Mount, bundle: &Path) -> Result<MountPlan, Failure> {
-    let destination =
-        mount.destination().to_str().ok_or_else(|| bad("a mount's destination is not UTF-8"))?;
-    if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+    let destination = mount.destination.to_str().ok_or_else(|| bad("a mount's destination is not UTF-8"))?;
+    if mount.uid_mappings.is_some() || mount.gid_mappings.is_some() {
         return Err(bad(format!("mount {destination:?}: idmapped mounts are not supported")));
     }
-    let options = Options::parse(mount.options().as_deref().unwrap_or_default())
+    let options = Options::parse(mount.options.as_deref().unwrap_or_default())
         .map_err(|option| bad(format!("mount {destination:?}: option {option:?} is not supported")))?;
-    let kind = match (mount.typ().as_deref().unwrap_or("none"), options.bind) {
+    let kind = match (mount.typ.as_deref().unwrap_or("none"), options.bind) {
         (_, Some(recursive)) => MountKind::Bind { recursive },
         ("bind", None) => MountKind::Bind { recursive: false },
         ("none" | "", None) => return Err(bad(format!("mount {destination:?} has no type"))),
         ("cgroup" | "cgroup2", None) => MountKind::Cgroup,
         (other, None) => MountKind::Filesystem(other.to_owned()),
     };
-    let source = mount.source().clone().unwrap_or_default();
+    let source = mount.source.clone().unwrap_or_default();
     let source = if matches!(kind, MountKind::Bind { .. }) { bundle.join(source) } else { source };
     Ok(MountPlan { destination: destination.to_owned(), source, kind, options })
 }
 
 fn device(device: &oci::LinuxDevice) -> Result<DeviceNode, Failure> {
-    let path = device.path().to_str().filter(|p| p.starts_with('/'));
+    let path = device.path.to_str().filter(|p| p.starts_with('/'));
     let path = path.ok_or_else(|| bad("a device's path is not absolute"))?.to_owned();
-    let kind = match device.typ() {
+    let kind = match device.typ {
         LinuxDeviceType::B => rustix::fs::FileType::BlockDevice,
         LinuxDeviceType::C | LinuxDeviceType::U => rustix::fs::FileType::CharacterDevice,
         LinuxDeviceType::P => rustix::fs::FileType::Fifo,
@@ -230,9 +229,9 @@ fn device(device: &oci::LinuxDevice) -> Result<DeviceNode, Failure> {
     };
     let number =
         |n: i64| u32::try_from(n).map_err(|_| bad(format!("device {path}: {n} is no device number")));
-    let (major, minor) = (number(device.major())?, number(device.minor())?);
-    let mode = device.file_mode().unwrap_or(DEVICE_MODE) & 0o7777;
-    let (uid, gid) = (device.uid().unwrap_or(0), device.gid().unwrap_or(0));
+    let (major, minor) = (number(device.major.unwrap_or(0))?, number(device.minor.unwrap_or(0))?);
+    let mode = device.file_mode.unwrap_or(DEVICE_MODE) & 0o7777;
+    let (uid, gid) = (device.uid.unwrap_or(0), device.gid.unwrap_or(0));
     Ok(DeviceNode { path, kind, major, minor, mode, uid, gid })
 }
 

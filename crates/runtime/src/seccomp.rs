@@ -79,14 +79,14 @@ const RET_ALLOW: u32 = 0x7fff_0000;
 const DATA_MASK: u32 = 0xffff;
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
-const ARGUMENTS: usize = 6;
+const ARGUMENTS: u32 = 6;
 
 /// Makes the program for a profile.
 ///
 /// # Errors
 /// A failure that names what cannot be done: notification, an argument that does not exist, a program that is too long.
 pub(crate) fn program(profile: &LinuxSeccomp) -> Result<Program, Failure> {
-    if profile.listener_path().is_some() {
+    if profile.listener_path.is_some() {
         return Err(failure(stage::SECCOMP, "seccomp notification (listenerPath) is not supported"));
     }
     let filter = resolve(profile)?;
@@ -100,14 +100,14 @@ pub(crate) fn program(profile: &LinuxSeccomp) -> Result<Program, Failure> {
 
 /// Names to numbers.
 fn resolve(profile: &LinuxSeccomp) -> Result<Filter, Failure> {
-    let default = action(profile.default_action(), profile.default_errno_ret())?;
+    let default = action(profile.default_action, profile.default_errno_ret)?;
     let permissive = matches!(default & !DATA_MASK, RET_ALLOW | RET_LOG | RET_TRACE);
     let beyond = if permissive { default } else { RET_ERRNO | ENOSYS };
     let mut filter = Filter { default, architectures: Vec::new() };
     let numbers = Numbers::new();
-    for table in tables(profile.architectures().as_deref())? {
+    for table in tables(profile.architectures.as_deref())? {
         let number = |name: &str| numbers.number(table, name);
-        let rules = rules(profile.syscalls().as_deref().unwrap_or_default(), number, default)?;
+        let rules = rules(profile.syscalls.as_deref().unwrap_or_default(), number, default)?;
         let range = Range { first: table.first(), last: table.last(), rules, beyond };
         match filter.architectures.iter_mut().find(|a| a.audit == table.audit()) {
             Some(architecture) => architecture.ranges.push(range),
@@ -128,8 +128,8 @@ fn tables(architectures: Option<&[Arch]>) -> Result<Vec<Table>, Failure> {
     let mut tables = vec![Table::X86_64];
     for architecture in architectures.unwrap_or_default() {
         let table = match architecture {
-            Arch::ScmpArchX86 => Table::X86,
-            Arch::ScmpArchX32 => Table::X32,
+            Arch::X86 => Table::X86,
+            Arch::X32 => Table::X32,
             _ => continue,
         };
         if !tables.contains(&table) {
@@ -146,9 +146,9 @@ fn rules(
 ) -> Result<BTreeMap<u32, Vec<Rule>>, Failure> {
     let mut rules: BTreeMap<u32, Vec<Rule>> = BTreeMap::new();
     for syscall in syscalls {
-        let action = action(syscall.action(), syscall.errno_ret())?;
+        let action = action(syscall.action, syscall.errno_ret)?;
         let alternatives = conditions(syscall)?;
-        for number in syscall.names().iter().filter_map(|name| number(name)) {
+        for number in syscall.names.iter().filter_map(|name| number(name)) {
             let rules = rules.entry(number).or_default();
             if action != default {
                 let new = alternatives.iter().map(|c| Rule { action, conditions: c.clone() });
@@ -162,16 +162,16 @@ fn rules(
 /// The conditions of a rule, as alternatives.
 fn conditions(syscall: &LinuxSyscall) -> Result<Vec<Vec<Condition>>, Failure> {
     let mut all = Vec::new();
-    for argument in syscall.args().as_deref().unwrap_or_default() {
-        if argument.index() >= ARGUMENTS {
-            let message = format!("seccomp: a system call has no argument {}", argument.index());
+    for argument in syscall.args.as_deref().unwrap_or_default() {
+        if argument.index >= ARGUMENTS {
+            let message = format!("seccomp: a system call has no argument {}", argument.index);
             return Err(failure(stage::SECCOMP, message));
         }
         all.push(Condition {
-            argument: argument.index() as u8,
-            operator: argument.op(),
-            value: argument.value(),
-            second: argument.value_two().unwrap_or(0),
+            argument: argument.index as u8,
+            operator: argument.op,
+            value: argument.value,
+            second: argument.value_two.unwrap_or(0),
         });
     }
     let twice = all.iter().enumerate().any(|(i, c)| all[..i].iter().any(|d| d.argument == c.argument));
@@ -181,14 +181,14 @@ fn conditions(syscall: &LinuxSyscall) -> Result<Vec<Vec<Condition>>, Failure> {
 fn action(action: LinuxSeccompAction, errno: Option<u32>) -> Result<u32, Failure> {
     let errno = errno.unwrap_or(EPERM) & DATA_MASK;
     Ok(match action {
-        LinuxSeccompAction::ScmpActKill | LinuxSeccompAction::ScmpActKillThread => RET_KILL_THREAD,
-        LinuxSeccompAction::ScmpActKillProcess => RET_KILL_PROCESS,
-        LinuxSeccompAction::ScmpActTrap => RET_TRAP,
-        LinuxSeccompAction::ScmpActErrno => RET_ERRNO | errno,
-        LinuxSeccompAction::ScmpActTrace => RET_TRACE | errno,
-        LinuxSeccompAction::ScmpActLog => RET_LOG,
-        LinuxSeccompAction::ScmpActAllow => RET_ALLOW,
-        LinuxSeccompAction::ScmpActNotify => {
+        LinuxSeccompAction::Kill | LinuxSeccompAction::KillThread => RET_KILL_THREAD,
+        LinuxSeccompAction::KillProcess => RET_KILL_PROCESS,
+        LinuxSeccompAction::Trap => RET_TRAP,
+        LinuxSeccompAction::Errno => RET_ERRNO | errno,
+        LinuxSeccompAction::Trace => RET_TRACE | errno,
+        LinuxSeccompAction::Log => RET_LOG,
+        LinuxSeccompAction::Allow => RET_ALLOW,
+        LinuxSeccompAction::Notify => {
             return Err(failure(stage::SECCOMP, "seccomp notification (SCMP_ACT_NOTIFY) is not supported"));
         }
     })
@@ -197,12 +197,12 @@ fn action(action: LinuxSeccompAction, errno: Option<u32>) -> Result<u32, Failure
 /// Without a list, the speculation mitigation that a filter would bring is left off, as the other runtimes do.
 fn flags(profile: &LinuxSeccomp) -> u32 {
     const SPEC_ALLOW: u32 = 4;
-    let Some(flags) = profile.flags() else { return SPEC_ALLOW };
+    let Some(flags) = &profile.flags else { return SPEC_ALLOW };
     let bit = |flag: &LinuxSeccompFilterFlag| match flag {
-        LinuxSeccompFilterFlag::SeccompFilterFlagTsync => 1,
-        LinuxSeccompFilterFlag::SeccompFilterFlagLog => 2,
-        LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => SPEC_ALLOW,
-        LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => 32,
+        LinuxSeccompFilterFlag::Tsync => 1,
+        LinuxSeccompFilterFlag::Log => 2,
+        LinuxSeccompFilterFlag::SpecAllow => SPEC_ALLOW,
+        LinuxSeccompFilterFlag::WaitKillableRecv => 32,
     };
     flags.iter().map(bit).fold(0, |all, bit| all | bit)
 }

@@ -140,7 +140,7 @@ pub struct Exit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecProcess {
     /// The OCI process: arguments, environment, directory, user, capabilities, terminal.
-    pub process: Box<oci_spec::runtime::Process>,
+    pub process: Box<crate::oci::Process>,
     /// Whether its standard input is a pipe from the client.
     pub stdin: bool,
     /// Whether the client gets its standard output.
@@ -334,7 +334,8 @@ impl Summary {
             exec.code = Some(code);
             exec.ended = Some(seq);
             // What nobody asks for any more, and is the most of it in memory.
-            exec.process.process.set_env(None).set_capabilities(None).set_rlimits(None);
+            let process = &mut exec.process.process;
+            (process.env, process.capabilities, process.rlimits) = (None, None, None);
         });
         let ended = || self.execs.iter().filter_map(|(id, exec)| Some((exec.ended?, id.clone())));
         if ended().count() > ENDED_EXECS_KEPT

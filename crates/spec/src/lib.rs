@@ -15,13 +15,14 @@ mod size;
 pub mod bundle;
 pub mod journal;
 pub mod monitor;
+pub mod oci;
 pub mod stream;
 
 pub use digest::{Digest, ParseDigestError};
 pub use error::ErrorKind;
 pub use id::{ClientId, ContainerId, ExecId, NetworkId, ParseIdError};
 pub use jiff::Timestamp;
-pub use oci_spec::runtime as oci;
+
 pub use platform::{ParsePlatformError, Platform};
 pub use reference::{ImageName, ParseReferenceError, Reference, Tag};
 pub use signal::{ParseSignalError, Signal};

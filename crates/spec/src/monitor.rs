@@ -154,7 +154,7 @@ pub enum Request {
         /// The record's number, for the journal.
         revision: u32,
         /// The limits; what is not in them stays.
-        resources: Box<oci_spec::runtime::LinuxResources>,
+        resources: Box<crate::oci::LinuxResources>,
         /// The restart policy from now on.
         restart: crate::bundle::Restart,
     },

@@ -45,7 +45,7 @@ fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
             Err(error) => {
                 launch.driver.unready = Some(error);
                 let mut config = oci::config(launch.driver, &oci::Found::default());
-                config.set_linux(None);
+                config.linux = None;
                 config
             }
         };

@@ -23,51 +23,7 @@ const DEFAULT: [Capability; 14] = [
     Capability::AuditWrite,
 ];
 
-const ALL: [Capability; 41] = [
-    Capability::AuditControl,
-    Capability::AuditRead,
-    Capability::AuditWrite,
-    Capability::BlockSuspend,
-    Capability::Bpf,
-    Capability::CheckpointRestore,
-    Capability::Chown,
-    Capability::DacOverride,
-    Capability::DacReadSearch,
-    Capability::Fowner,
-    Capability::Fsetid,
-    Capability::IpcLock,
-    Capability::IpcOwner,
-    Capability::Kill,
-    Capability::Lease,
-    Capability::LinuxImmutable,
-    Capability::MacAdmin,
-    Capability::MacOverride,
-    Capability::Mknod,
-    Capability::NetAdmin,
-    Capability::NetBindService,
-    Capability::NetBroadcast,
-    Capability::NetRaw,
-    Capability::Perfmon,
-    Capability::Setfcap,
-    Capability::Setgid,
-    Capability::Setpcap,
-    Capability::Setuid,
-    Capability::SysAdmin,
-    Capability::SysBoot,
-    Capability::SysChroot,
-    Capability::SysModule,
-    Capability::SysNice,
-    Capability::SysPacct,
-    Capability::SysPtrace,
-    Capability::SysRawio,
-    Capability::SysResource,
-    Capability::SysTime,
-    Capability::SysTtyConfig,
-    Capability::Syslog,
-    Capability::WakeAlarm,
-];
-
-/// The capabilities that result. `ALL` are those that this program has: a host may have taken some from it.
+/// The capabilities that result. The name `ALL` stands for those that this program has: a host may have taken some from it.
 ///
 /// # Errors
 /// When a name is no capability.
@@ -87,11 +43,13 @@ fn among(own: CapabilitySet, add: &[String], drop: &[String]) -> Result<HashSet<
     if let Some(missing) = add.iter().find(|capability| !own.contains(bit(**capability))) {
         return Err(Error::InvalidParameter(format!(
             "invalid CapAdd: capability not supported by your kernel or not available in the current environment: {:?}",
-            name(*missing)
+            missing.name()
         )));
     }
     let mut set: HashSet<Capability> = match (add_all, drop_all) {
-        (true, _) => ALL.into_iter().filter(|capability| own.contains(bit(*capability))).collect(),
+        (true, _) => {
+            Capability::ALL.iter().copied().filter(|capability| own.contains(bit(*capability))).collect()
+        }
         (false, true) => HashSet::new(),
         (false, false) => DEFAULT.into(),
     };
@@ -119,20 +77,11 @@ fn named(field: &str, names: &[String]) -> Result<(bool, Vec<Capability>)> {
 }
 
 fn parse(bare: &str) -> Option<Capability> {
-    ALL.into_iter().find(|capability| name(*capability).strip_prefix("CAP_") == Some(bare))
+    Capability::from_name(&format!("CAP_{bare}"))
 }
 
 fn bit(capability: Capability) -> CapabilitySet {
-    let name = name(capability);
-    CapabilitySet::from_name(name.trim_start_matches("CAP_")).unwrap_or(CapabilitySet::empty())
-}
-
-/// `CAP_NET_ADMIN` and the like, as configurations write them.
-pub(crate) fn name(capability: Capability) -> String {
-    match serde_json::to_value(capability) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
-    }
+    CapabilitySet::from_bits_retain(1 << capability.number())
 }
 
 #[cfg(test)]
@@ -169,6 +118,9 @@ mod tests {
         let own = CapabilitySet::SYS_ADMIN | CapabilitySet::CHOWN | CapabilitySet::CHECKPOINT_RESTORE;
         let all = among(own, &["ALL".into()], &["CHOWN".into()]).unwrap();
         assert_eq!(all, [Capability::SysAdmin, Capability::CheckpointRestore].into());
-        assert!(ALL.iter().all(|capability| !bit(*capability).is_empty()));
+        for capability in Capability::ALL {
+            let name = capability.name().trim_start_matches("CAP_");
+            assert_eq!(Some(bit(*capability)), CapabilitySet::from_name(name), "{name}");
+        }
     }
 }

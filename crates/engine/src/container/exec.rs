@@ -147,7 +147,7 @@ pub async fn exec_start(engine: &Engine, id: &str, start: ExecStart) -> Result<E
     let not_running = || Error::NotRunning(handle.id().to_string());
     let connection = handle.ask(Command::Running).await?.ok_or_else(not_running)?;
     if !start.detach {
-        let tty = exec.process.process.terminal().unwrap_or(false);
+        let tty = exec.process.process.terminal.unwrap_or(false);
         let name = id.to_string();
         let request = move |client| Request::ExecStart { exec: id, client: Some(client), size: start.size };
         return Ok(ExecStarted::Handover(Handover::new(connection, &name, request), tty));

@@ -3,8 +3,7 @@
 //! `seccomp.json` beside this file holds the rules as data; a rule may ask for capabilities, architectures or a kernel.
 
 use sampan_spec::oci::{
-    Arch, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompBuilder,
-    LinuxSeccompFilterFlag, LinuxSyscall, LinuxSyscallBuilder,
+    Arch, Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag, LinuxSyscall,
 };
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
@@ -65,7 +64,7 @@ static PROFILE: LazyLock<Option<Profile>> =
 
 /// The default filter for a process with these capabilities.
 pub(crate) fn default_profile(capabilities: &HashSet<Capability>, host: &Host) -> Option<LinuxSeccomp> {
-    PROFILE.as_ref()?.to_oci(capabilities, host)
+    Some(PROFILE.as_ref()?.to_oci(capabilities, host))
 }
 
 impl Profile {
@@ -75,22 +74,18 @@ impl Profile {
     }
 
     /// What holds for a process with these capabilities on this host.
-    pub(crate) fn to_oci(&self, capabilities: &HashSet<Capability>, host: &Host) -> Option<LinuxSeccomp> {
-        let held: BTreeSet<String> = capabilities.iter().map(|c| super::capability::name(*c)).collect();
+    pub(crate) fn to_oci(&self, capabilities: &HashSet<Capability>, host: &Host) -> LinuxSeccomp {
+        let held: BTreeSet<&str> = capabilities.iter().map(|c| c.name()).collect();
         let applies = |rule: &&Rule| rule.includes.holds(&held, host) && !rule.excludes.hits(&held, host);
-        let syscalls: Vec<LinuxSyscall> =
-            self.syscalls.iter().filter(applies).filter_map(Rule::to_oci).collect();
-        let mut filter = LinuxSeccompBuilder::default()
-            .default_action(self.default_action)
-            .architectures(self.on(host))
-            .syscalls(syscalls)
-            .build()
-            .ok()?;
-        filter.set_default_errno_ret(self.default_errno_ret);
-        if !self.flags.is_empty() {
-            filter.set_flags(Some(self.flags.clone()));
+        LinuxSeccomp {
+            default_action: self.default_action,
+            default_errno_ret: self.default_errno_ret,
+            architectures: Some(self.on(host)),
+            flags: (!self.flags.is_empty()).then(|| self.flags.clone()),
+            listener_path: None,
+            listener_metadata: None,
+            syscalls: Some(self.syscalls.iter().filter(applies).map(Rule::to_oci).collect()),
         }
-        Some(filter)
     }
 
     /// The machines whose system calls it knows, this host's first.
@@ -99,9 +94,9 @@ impl Profile {
             return self.architectures.clone();
         }
         let native = match host.architecture {
-            "amd64" => Arch::ScmpArchX86_64,
-            "arm64" => Arch::ScmpArchAarch64,
-            "riscv64" => Arch::ScmpArchRiscv64,
+            "amd64" => Arch::X86_64,
+            "arm64" => Arch::Aarch64,
+            "riscv64" => Arch::Riscv64,
             _ => return Vec::new(),
         };
         let map = self.arch_map.iter().find(|map| map.architecture == native);
@@ -120,32 +115,29 @@ pub(crate) struct Host {
 }
 
 impl Rule {
-    fn to_oci(&self) -> Option<LinuxSyscall> {
-        let names = self.names.iter().chain(&self.name).cloned().collect::<Vec<_>>();
-        let builder = LinuxSyscallBuilder::default().names(names).action(self.action);
-        let builder = if self.args.is_empty() { builder } else { builder.args(self.args.clone()) };
-        match self.errno_ret {
-            Some(errno) => builder.errno_ret(errno),
-            None => builder,
+    fn to_oci(&self) -> LinuxSyscall {
+        LinuxSyscall {
+            names: self.names.iter().chain(&self.name).cloned().collect(),
+            action: self.action,
+            errno_ret: self.errno_ret,
+            args: (!self.args.is_empty()).then(|| self.args.clone()),
         }
-        .build()
-        .ok()
     }
 }
 
 impl Filter {
     /// All of its conditions hold.
-    fn holds(&self, held: &BTreeSet<String>, host: &Host) -> bool {
+    fn holds(&self, held: &BTreeSet<&str>, host: &Host) -> bool {
         let kernel = self.min_kernel.as_deref().and_then(parse_kernel);
-        self.caps.iter().all(|c| held.contains(c))
+        self.caps.iter().all(|c| held.contains(c.as_str()))
             && (self.arches.is_empty() || self.arches.iter().any(|a| a == host.architecture))
             && kernel.is_none_or(|min| host.kernel >= min)
     }
 
     /// Any of its conditions holds.
-    fn hits(&self, held: &BTreeSet<String>, host: &Host) -> bool {
+    fn hits(&self, held: &BTreeSet<&str>, host: &Host) -> bool {
         let kernel = self.min_kernel.as_deref().and_then(parse_kernel);
-        self.caps.iter().any(|c| held.contains(c))
+        self.caps.iter().any(|c| held.contains(c.as_str()))
             || self.arches.iter().any(|a| a == host.architecture)
             || kernel.is_some_and(|min| host.kernel >= min)
     }
@@ -162,8 +154,8 @@ mod tests {
     use super::*;
 
     fn action_of(profile: &LinuxSeccomp, name: &str) -> Vec<LinuxSeccompAction> {
-        let rules = profile.syscalls().iter().flatten();
-        rules.filter(|rule| rule.names().iter().any(|n| n == name)).map(LinuxSyscall::action).collect()
+        let rules = profile.syscalls.iter().flatten();
+        rules.filter(|rule| rule.names.iter().any(|n| n == name)).map(|rule| rule.action).collect()
     }
 
     #[test]
@@ -171,15 +163,15 @@ mod tests {
         let host = Host { architecture: "amd64", kernel: (6, 1) };
         let default = super::super::capability::resolve(&[], &[]).unwrap();
         let profile = default_profile(&default, &host).unwrap();
-        assert!(profile.architectures().as_ref().unwrap().contains(&Arch::ScmpArchX86));
-        assert_eq!(action_of(&profile, "read"), [LinuxSeccompAction::ScmpActAllow]);
+        assert!(profile.architectures.as_ref().unwrap().contains(&Arch::X86));
+        assert_eq!(action_of(&profile, "read"), [LinuxSeccompAction::Allow]);
         assert_eq!(action_of(&profile, "mount"), []);
-        assert_eq!(action_of(&profile, "clone3"), [LinuxSeccompAction::ScmpActErrno]);
+        assert_eq!(action_of(&profile, "clone3"), [LinuxSeccompAction::Errno]);
         assert_eq!(action_of(&profile, "arch_prctl").len(), 1);
         assert_eq!(action_of(&profile, "ptrace").len(), 1);
         let admin = super::super::capability::resolve(&["SYS_ADMIN".into()], &[]).unwrap();
         let profile = default_profile(&admin, &host).unwrap();
-        assert_eq!(action_of(&profile, "mount"), [LinuxSeccompAction::ScmpActAllow]);
+        assert_eq!(action_of(&profile, "mount"), [LinuxSeccompAction::Allow]);
         let old = Host { architecture: "arm64", kernel: (4, 4) };
         let profile = default_profile(&default, &old).unwrap();
         assert_eq!(action_of(&profile, "ptrace"), []);

@@ -123,7 +123,7 @@ impl Teller<'_> {
 
     /// Docker writes the program, a space, and the arguments.
     fn exec(&self, action: &str, id: &ExecId, process: &ExecProcess) -> Told {
-        let words = process.process.args().clone().unwrap_or_default();
+        let words = process.process.args.clone().unwrap_or_default();
         let (program, arguments) = words.split_first().map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
         let action = format!("{action}: {program} {}", arguments.join(" "));
         self.own(&action, attributes([("execID", id.to_string())]))

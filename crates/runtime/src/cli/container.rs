@@ -38,7 +38,7 @@ pub(super) fn start(context: Context<'_>, args: &[String]) -> Result<i32, CliErr
 pub(super) fn state(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
     let (folder, state) = find(&context, parse(&[], args)?.id()?)?;
     let status = folder.status(&state)?;
-    let root = state.config.root().as_ref().map(|r| state.bundle.join(r.path()));
+    let root = state.config.root.as_ref().map(|r| state.bundle.join(&r.path));
     let shown = serde_json::json!({
         "ociVersion": "1.2.0",
         "id": state.id,
@@ -47,7 +47,7 @@ pub(super) fn state(context: Context<'_>, args: &[String]) -> Result<i32, CliErr
         "bundle": state.bundle,
         "rootfs": root,
         "created": state.created,
-        "annotations": state.config.annotations(),
+        "annotations": state.config.annotations,
     });
     writeln!(context.out, "{shown:#}")
         .map_err(|source| CliError::System { what: "write to stdout", source })?;

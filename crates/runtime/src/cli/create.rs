@@ -92,12 +92,12 @@ impl New {
     }
 
     fn terminal(&self) -> bool {
-        self.config.process().as_ref().is_some_and(|p| p.terminal().unwrap_or(false))
+        self.config.process.as_ref().is_some_and(|p| p.terminal.unwrap_or(false))
     }
 
     /// Calls `use_launch` with what the library needs.
     fn launch<T>(&self, use_launch: impl FnOnce(&Launch<'_>) -> T) -> Result<T, CliError> {
-        let root = self.config.root().as_ref();
+        let root = self.config.root.as_ref();
         let root = root.ok_or_else(|| CliError::Usage("config.json has no root".into()))?;
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let pipes = Stdio::Pipes { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
@@ -105,7 +105,7 @@ impl New {
             id: &self.id,
             bundle: &self.bundle,
             config: &self.config,
-            rootfs: &RootFs::Path { path: self.bundle.join(root.path()) },
+            rootfs: &RootFs::Path { path: self.bundle.join(&root.path) },
             stdio: if self.terminal() { Stdio::Terminal { size: None } } else { pipes },
             sandbox: None,
             want_netlink: false,

@@ -40,7 +40,7 @@ pub(super) fn exec(context: Context<'_>, args: &[String]) -> Result<i32, CliErro
         return Err(CliError::WrongState { verb: "exec in", status: Status::Stopped.name() });
     }
     let process = process(&args, &state)?;
-    let terminal = process.terminal().unwrap_or(false);
+    let terminal = process.terminal.unwrap_or(false);
     let detach = args.has("detach");
     let console = ConsoleSocket::needed(&args, terminal && detach)?;
     let pidfd = state.process().ok_or(CliError::NotRunning)?;
@@ -71,26 +71,24 @@ fn process(args: &Parsed, state: &State) -> Result<oci::Process, CliError> {
     if let Some(path) = args.value("process") {
         let mut process: oci::Process = read_json(Path::new(path))?;
         if args.has("tty") {
-            process.set_terminal(Some(true));
+            process.terminal = Some(true);
         }
         return Ok(process);
     }
     let command = args.rest.get(1..).filter(|c| !c.is_empty());
     let command = command.ok_or_else(|| CliError::Usage("exec needs a command".into()))?;
-    let mut process = state.config.process().clone().unwrap_or_default();
-    process.set_args(Some(command.to_vec()));
-    process.set_terminal(Some(args.has("tty")));
+    let mut process = state.config.process.clone().unwrap_or_default();
+    process.args = Some(command.to_vec());
+    process.terminal = Some(args.has("tty"));
     if let Some(cwd) = args.value("cwd") {
-        process.set_cwd(PathBuf::from(cwd));
+        process.cwd = PathBuf::from(cwd);
     }
-    let mut env = process.env().clone().unwrap_or_default();
-    env.extend(args.values("env"));
-    process.set_env(Some(env));
+    process.env.get_or_insert_default().extend(args.values("env"));
     if args.has("no-new-privs") {
-        process.set_no_new_privileges(Some(true));
+        process.no_new_privileges = Some(true);
     }
     if let Some(profile) = args.value("apparmor") {
-        process.set_apparmor_profile(Some(profile.to_owned()));
+        process.apparmor_profile = Some(profile.to_owned());
     }
     set_user(&mut process, args)?;
     add_capabilities(&mut process, &args.values("cap"))?;
@@ -101,23 +99,17 @@ fn set_user(process: &mut oci::Process, args: &Parsed) -> Result<(), CliError> {
     let number = |text: &str| {
         text.parse::<u32>().map_err(|_| CliError::Usage(format!("{text:?} is no user or group number")))
     };
-    let mut user = process.user().clone();
+    let user = &mut process.user;
     if let Some(given) = args.value("user") {
         let (uid, gid) = given.split_once(':').unwrap_or((given, ""));
-        user.set_uid(number(uid)?);
+        user.uid = number(uid)?;
         if !gid.is_empty() {
-            user.set_gid(number(gid)?);
+            user.gid = number(gid)?;
         }
     }
-    let groups = args.values("additional-gids");
-    if !groups.is_empty() {
-        let mut all = user.additional_gids().clone().unwrap_or_default();
-        for group in groups {
-            all.push(number(&group)?);
-        }
-        user.set_additional_gids(Some(all));
+    for group in args.values("additional-gids") {
+        user.additional_gids.get_or_insert_default().push(number(&group)?);
     }
-    process.set_user(user);
     Ok(())
 }
 
@@ -125,20 +117,14 @@ fn add_capabilities(process: &mut oci::Process, names: &[String]) -> Result<(), 
     if names.is_empty() {
         return Ok(());
     }
-    let mut sets = process.capabilities().clone().unwrap_or_default();
+    let sets = process.capabilities.get_or_insert_default();
     for name in names {
-        let quoted = serde_json::Value::String(name.clone());
-        let one: Capability = serde_json::from_value(quoted)
-            .map_err(|_| CliError::Usage(format!("{name:?} is no capability")))?;
-        let with = |set: &Option<oci::Capabilities>| {
-            let mut set = set.clone().unwrap_or_default();
-            set.insert(one);
-            Some(set)
-        };
-        let (bounding, effective, permitted) =
-            (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
-        sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
+        if Capability::from_name(name).is_none() {
+            return Err(CliError::Usage(format!("{name:?} is no capability")));
+        }
+        for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+            set.get_or_insert_default().push(name.clone());
+        }
     }
-    process.set_capabilities(Some(sets));
     Ok(())
 }

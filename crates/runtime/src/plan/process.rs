@@ -54,29 +54,29 @@ impl ProcessPlan {
         die_with_parent: bool,
     ) -> Result<Self, Failure> {
         refuse(process)?;
-        let args = strings(process.args().as_deref().unwrap_or_default(), "process.args")?;
+        let args = strings(process.args.as_deref().unwrap_or_default(), "process.args")?;
         if args.is_empty() {
             return Err(bad("process.args is empty"));
         }
-        if !process.cwd().is_absolute() {
+        if !process.cwd.is_absolute() {
             return Err(bad("Cwd must be an absolute path"));
         }
-        let user = process.user();
-        let profile = config.linux().as_ref().and_then(|l| l.seccomp().as_ref());
-        let apparmor = process.apparmor_profile().clone().filter(|p| !p.is_empty());
+        let user = &process.user;
+        let profile = config.linux.as_ref().and_then(|l| l.seccomp.as_ref());
+        let apparmor = process.apparmor_profile.clone().filter(|p| !p.is_empty());
         Ok(Self {
             args,
-            env: strings(process.env().as_deref().unwrap_or_default(), "process.env")?,
-            cwd: process.cwd().clone(),
-            uid: user.uid(),
-            gid: user.gid(),
-            groups: user.additional_gids().clone().unwrap_or_default(),
-            umask: user.umask().unwrap_or(UMASK),
-            capabilities: Capabilities::read(process.capabilities().as_ref()),
-            rlimits: process.rlimits().iter().flatten().map(rlimit).collect(),
-            no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            env: strings(process.env.as_deref().unwrap_or_default(), "process.env")?,
+            cwd: process.cwd.clone(),
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.additional_gids.clone().unwrap_or_default(),
+            umask: user.umask.unwrap_or(UMASK),
+            capabilities: Capabilities::read(process.capabilities.as_ref()),
+            rlimits: process.rlimits.iter().flatten().map(rlimit).collect(),
+            no_new_privileges: process.no_new_privileges.unwrap_or(false),
             apparmor: apparmor.filter(|p| p != "unconfined"),
-            oom_score_adj: process.oom_score_adj(),
+            oom_score_adj: process.oom_score_adj,
             console_size: console_size(process)?,
             seccomp: profile.map(seccomp::program).transpose()?,
             keyring: c_string(&format!("_ses.{id}"), "the container's id")?,
@@ -86,13 +86,13 @@ impl ProcessPlan {
 }
 
 fn refuse(process: &oci::Process) -> Result<(), Failure> {
-    let label = process.selinux_label().as_ref().is_some_and(|l| !l.is_empty());
+    let label = process.selinux_label.as_ref().is_some_and(|l| !l.is_empty());
     let cases = [
         (label, "process.selinuxLabel"),
-        (process.scheduler().is_some(), "process.scheduler"),
-        (process.io_priority().is_some(), "process.ioPriority"),
-        (process.exec_cpu_affinity().is_some(), "process.execCPUAffinity"),
-        (process.command_line().as_ref().is_some_and(|l| !l.is_empty()), "process.commandLine"),
+        (process.scheduler.is_some(), "process.scheduler"),
+        (process.io_priority.is_some(), "process.ioPriority"),
+        (process.exec_cpu_affinity.is_some(), "process.execCPUAffinity"),
+        (process.command_line.as_ref().is_some_and(|l| !l.is_empty()), "process.commandLine"),
     ];
     match cases.iter().find(|(there, _)| *there) {
         Some((_, what)) => Err(bad(format!("{what} is not supported"))),
@@ -110,100 +110,51 @@ fn c_string(string: &str, what: &str) -> Result<CString, Failure> {
 
 /// Rows and columns.
 fn console_size(process: &oci::Process) -> Result<Option<(u16, u16)>, Failure> {
-    let Some(size) = process.console_size() else { return Ok(None) };
+    let Some(size) = &process.console_size else { return Ok(None) };
     let side = |n: u64| u16::try_from(n).map_err(|_| bad("process.consoleSize is too large"));
-    Ok(Some((side(size.height())?, side(size.width())?)))
+    Ok(Some((side(size.height)?, side(size.width)?)))
 }
 
 impl Capabilities {
-    /// Without sets there are no capabilities at all.
+    /// Without sets there are no capabilities at all. Names that are not known count for nothing, as with the other runtimes.
     fn read(sets: Option<&oci::LinuxCapabilities>) -> Self {
-        let set = |set: Option<&oci::Capabilities>| {
-            let bits = set.into_iter().flatten().map(|c| bit(*c));
-            bits.fold(CapabilitySet::empty(), |all, one| all | one)
+        let set = |names: Option<&Vec<String>>| {
+            let known = names.into_iter().flatten().filter_map(|name| oci::Capability::from_name(name));
+            known.fold(CapabilitySet::empty(), |all, one| all | bit(one))
         };
         Self {
-            bounding: set(sets.and_then(|s| s.bounding().as_ref())),
-            effective: set(sets.and_then(|s| s.effective().as_ref())),
-            permitted: set(sets.and_then(|s| s.permitted().as_ref())),
-            inheritable: set(sets.and_then(|s| s.inheritable().as_ref())),
-            ambient: set(sets.and_then(|s| s.ambient().as_ref())),
+            bounding: set(sets.and_then(|s| s.bounding.as_ref())),
+            effective: set(sets.and_then(|s| s.effective.as_ref())),
+            permitted: set(sets.and_then(|s| s.permitted.as_ref())),
+            inheritable: set(sets.and_then(|s| s.inheritable.as_ref())),
+            ambient: set(sets.and_then(|s| s.ambient.as_ref())),
         }
     }
 }
 
-/// The position is the number (linux/capability.h).
-const CAPABILITIES: [oci::Capability; 41] = {
-    use oci::Capability::*;
-    [
-        Chown,
-        DacOverride,
-        DacReadSearch,
-        Fowner,
-        Fsetid,
-        Kill,
-        Setgid,
-        Setuid,
-        Setpcap,
-        LinuxImmutable,
-        NetBindService,
-        NetBroadcast,
-        NetAdmin,
-        NetRaw,
-        IpcLock,
-        IpcOwner,
-        SysModule,
-        SysRawio,
-        SysChroot,
-        SysPtrace,
-        SysPacct,
-        SysAdmin,
-        SysBoot,
-        SysNice,
-        SysResource,
-        SysTime,
-        SysTtyConfig,
-        Mknod,
-        Lease,
-        AuditWrite,
-        AuditControl,
-        Setfcap,
-        MacOverride,
-        MacAdmin,
-        Syslog,
-        WakeAlarm,
-        BlockSuspend,
-        AuditRead,
-        Perfmon,
-        Bpf,
-        CheckpointRestore,
-    ]
-};
-
 fn bit(capability: oci::Capability) -> CapabilitySet {
-    let number = CAPABILITIES.iter().position(|c| *c == capability);
-    CapabilitySet::from_bits_retain(number.map_or(0, |n| 1 << n))
+    CapabilitySet::from_bits_retain(1 << capability.number())
 }
 
 fn rlimit(limit: &oci::PosixRlimit) -> (Resource, Rlimit) {
-    let resource = match limit.typ() {
-        PosixRlimitType::RlimitCpu => Resource::Cpu,
-        PosixRlimitType::RlimitFsize => Resource::Fsize,
-        PosixRlimitType::RlimitData => Resource::Data,
-        PosixRlimitType::RlimitStack => Resource::Stack,
-        PosixRlimitType::RlimitCore => Resource::Core,
-        PosixRlimitType::RlimitRss => Resource::Rss,
-        PosixRlimitType::RlimitNproc => Resource::Nproc,
-        PosixRlimitType::RlimitNofile => Resource::Nofile,
-        PosixRlimitType::RlimitMemlock => Resource::Memlock,
-        PosixRlimitType::RlimitAs => Resource::As,
-        PosixRlimitType::RlimitLocks => Resource::Locks,
-        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
-        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
-        PosixRlimitType::RlimitNice => Resource::Nice,
-        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
-        PosixRlimitType::RlimitRttime => Resource::Rttime,
+    let resource = match limit.typ {
+        PosixRlimitType::Cpu => Resource::Cpu,
+        PosixRlimitType::Fsize => Resource::Fsize,
+        PosixRlimitType::Data => Resource::Data,
+        PosixRlimitType::Stack => Resource::Stack,
+        PosixRlimitType::Core => Resource::Core,
+        PosixRlimitType::Rss => Resource::Rss,
+        PosixRlimitType::Nproc => Resource::Nproc,
+        PosixRlimitType::Nofile => Resource::Nofile,
+        PosixRlimitType::Memlock => Resource::Memlock,
+        PosixRlimitType::As => Resource::As,
+        PosixRlimitType::Locks => Resource::Locks,
+        PosixRlimitType::Sigpending => Resource::Sigpending,
+        PosixRlimitType::Msgqueue => Resource::Msgqueue,
+        PosixRlimitType::Nice => Resource::Nice,
+        PosixRlimitType::Rtprio => Resource::Rtprio,
+        PosixRlimitType::Rttime => Resource::Rttime,
     };
     let value = |v: u64| (v != u64::MAX).then_some(v);
-    (resource, Rlimit { current: value(limit.soft()), maximum: value(limit.hard()) })
+    (resource, Rlimit { current: value(limit.soft), maximum: value(limit.hard) })
 }

@@ -2,37 +2,34 @@
 
 use super::{NamespacePlan, bad};
 use sampan_spec::journal::Failure;
-use sampan_spec::oci::{Linux, LinuxPersonalityDomain, Spec};
+use sampan_spec::oci::{Linux, LinuxIdMapping, LinuxPersonalityDomain, Spec};
 use sampan_sys::process::Namespaces;
 
 /// Refuses the parts of a configuration that are not supported.
 pub(super) fn unsupported(config: &Spec) -> Result<(), Failure> {
-    let hooks = config.hooks().as_ref().map(|h| serde_json::to_value(h).unwrap_or_default());
-    let has_hooks = hooks
-        .as_ref()
-        .and_then(serde_json::Value::as_object)
-        .is_some_and(|h| h.values().any(|list| list.as_array().is_some_and(|l| !l.is_empty())));
+    let has_hooks =
+        config.hooks.as_ref().is_some_and(|hooks| hooks.lists().iter().any(|list| !list.is_empty()));
     let top = [
         (has_hooks, "hooks"),
-        (config.vm().is_some(), "vm"),
-        (config.windows().is_some(), "windows"),
-        (config.solaris().is_some(), "solaris"),
-        (config.zos().is_some(), "zos"),
-        (config.linux().is_none(), "a configuration without linux"),
+        (config.vm.is_some(), "vm"),
+        (config.windows.is_some(), "windows"),
+        (config.solaris.is_some(), "solaris"),
+        (config.zos.is_some(), "zos"),
+        (config.linux.is_none(), "a configuration without linux"),
     ];
     refuse(&top)?;
-    config.linux().as_ref().map_or(Ok(()), unsupported_linux)
+    config.linux.as_ref().map_or(Ok(()), unsupported_linux)
 }
 
 fn unsupported_linux(linux: &Linux) -> Result<(), Failure> {
-    let full = |list: &Option<Vec<_>>| list.as_ref().is_some_and(|l| !l.is_empty());
+    let full = |list: &Option<Vec<LinuxIdMapping>>| list.as_ref().is_some_and(|l| !l.is_empty());
     refuse(&[
-        (full(linux.uid_mappings()) || full(linux.gid_mappings()), "linux.uidMappings and gidMappings"),
-        (linux.net_devices().as_ref().is_some_and(|d| !d.is_empty()), "linux.netDevices"),
-        (linux.mount_label().as_ref().is_some_and(|l| !l.is_empty()), "linux.mountLabel (SELinux)"),
-        (linux.intel_rdt().is_some(), "linux.intelRdt"),
-        (linux.memory_policy().is_some(), "linux.memoryPolicy"),
-        (linux.time_offsets().as_ref().is_some_and(|t| !t.is_empty()), "linux.timeOffsets"),
+        (full(&linux.uid_mappings) || full(&linux.gid_mappings), "linux.uidMappings and gidMappings"),
+        (linux.net_devices.as_ref().is_some_and(|d| !d.is_empty()), "linux.netDevices"),
+        (linux.mount_label.as_ref().is_some_and(|l| !l.is_empty()), "linux.mountLabel (SELinux)"),
+        (linux.intel_rdt.is_some(), "linux.intelRdt"),
+        (linux.memory_policy.is_some(), "linux.memoryPolicy"),
+        (linux.time_offsets.as_ref().is_some_and(|t| !t.is_empty()), "linux.timeOffsets"),
     ])
 }
 
@@ -45,21 +42,21 @@ fn refuse(cases: &[(bool, &str)]) -> Result<(), Failure> {
 
 /// Whether `linux.personality` asks for a 32-bit machine.
 pub(super) fn personality_is_32(linux: &Linux) -> Result<bool, Failure> {
-    let Some(personality) = linux.personality() else { return Ok(false) };
-    if personality.flags().as_ref().is_some_and(|f| !f.is_empty()) {
+    let Some(personality) = &linux.personality else { return Ok(false) };
+    if personality.flags.as_ref().is_some_and(|f| !f.is_empty()) {
         return Err(bad("linux.personality.flags is not supported"));
     }
-    Ok(personality.domain() == LinuxPersonalityDomain::PerLinux32)
+    Ok(personality.domain == LinuxPersonalityDomain::Linux32)
 }
 
 /// Refuses what would change the host because the name space for it is the host's.
 pub(super) fn without_namespace(config: &Spec, namespaces: &NamespacePlan) -> Result<(), Failure> {
     let named = |name: &Option<String>| name.as_ref().is_some_and(|n| !n.is_empty());
-    if (named(config.hostname()) || named(config.domainname())) && !namespaces.new.contains(Namespaces::UTS) {
+    if (named(&config.hostname) || named(&config.domainname)) && !namespaces.new.contains(Namespaces::UTS) {
         return Err(bad("unable to set hostname without a private UTS namespace"));
     }
-    let linux = config.linux().as_ref();
-    for name in linux.and_then(|l| l.sysctl().as_ref()).iter().flat_map(|s| s.keys()) {
+    let linux = config.linux.as_ref();
+    for name in linux.and_then(|l| l.sysctl.as_ref()).iter().flat_map(|s| s.keys()) {
         let own = sysctl_namespace(name).is_some_and(|kind| own_namespace(namespaces, kind));
         if !own {
             return Err(bad(format!("sysctl {name:?} is not in a separate kernel namespace")));

@@ -148,13 +148,13 @@ fn condition(condition: &Condition) -> Vec<Instruction> {
     let below = |last| vec![high, greater(value_high, FAIL, 0), equal(value_high, 0, 2), low, last];
     let above = |last| vec![high, greater(value_high, 3, 0), equal(value_high, 0, FAIL), low, last];
     match operator {
-        Operator::ScmpCmpEq => vec![high, equal(value_high, 0, FAIL), low, equal(value_low, 0, FAIL)],
-        Operator::ScmpCmpNe => vec![high, equal(value_high, 0, 2), low, equal(value_low, FAIL, 0)],
-        Operator::ScmpCmpLt => below(not_less(value_low, FAIL, 0)),
-        Operator::ScmpCmpLe => below(greater(value_low, FAIL, 0)),
-        Operator::ScmpCmpGt => above(greater(value_low, 0, FAIL)),
-        Operator::ScmpCmpGe => above(not_less(value_low, 0, FAIL)),
-        Operator::ScmpCmpMaskedEq => {
+        Operator::Eq => vec![high, equal(value_high, 0, FAIL), low, equal(value_low, 0, FAIL)],
+        Operator::Ne => vec![high, equal(value_high, 0, 2), low, equal(value_low, FAIL, 0)],
+        Operator::Lt => below(not_less(value_low, FAIL, 0)),
+        Operator::Le => below(greater(value_low, FAIL, 0)),
+        Operator::Gt => above(greater(value_low, 0, FAIL)),
+        Operator::Ge => above(not_less(value_low, 0, FAIL)),
+        Operator::MaskedEq => {
             let (second_high, second_low) = halves(second);
             let mask_high = [high, op(AND, value_high), equal(second_high, 0, FAIL)];
             let mask_low = [low, op(AND, value_low), equal(second_low, 0, FAIL)];

@@ -6,7 +6,7 @@ use super::compile::{
 };
 use super::*;
 use proptest::prelude::*;
-use sampan_spec::oci::{LinuxSeccompArg, LinuxSeccompArgBuilder, LinuxSeccompBuilder, LinuxSyscallBuilder};
+use sampan_spec::oci::LinuxSeccompArg;
 
 /// One system call, as the kernel shows it to a filter.
 #[derive(Clone, Copy, Debug)]
@@ -71,13 +71,13 @@ fn holds(condition: Condition, call: Call) -> bool {
     let Condition { argument, operator, value, second } = condition;
     let actual = call.arguments[usize::from(argument)];
     match operator {
-        LinuxSeccompOperator::ScmpCmpNe => actual != value,
-        LinuxSeccompOperator::ScmpCmpLt => actual < value,
-        LinuxSeccompOperator::ScmpCmpLe => actual <= value,
-        LinuxSeccompOperator::ScmpCmpEq => actual == value,
-        LinuxSeccompOperator::ScmpCmpGe => actual >= value,
-        LinuxSeccompOperator::ScmpCmpGt => actual > value,
-        LinuxSeccompOperator::ScmpCmpMaskedEq => actual & value == second,
+        LinuxSeccompOperator::Ne => actual != value,
+        LinuxSeccompOperator::Lt => actual < value,
+        LinuxSeccompOperator::Le => actual <= value,
+        LinuxSeccompOperator::Eq => actual == value,
+        LinuxSeccompOperator::Ge => actual >= value,
+        LinuxSeccompOperator::Gt => actual > value,
+        LinuxSeccompOperator::MaskedEq => actual & value == second,
     }
 }
 
@@ -87,21 +87,15 @@ fn value() -> impl Strategy<Value = u64> {
 }
 
 fn operator() -> impl Strategy<Value = LinuxSeccompOperator> {
-    use LinuxSeccompOperator::*;
-    prop::sample::select(vec![
-        ScmpCmpNe,
-        ScmpCmpLt,
-        ScmpCmpLe,
-        ScmpCmpEq,
-        ScmpCmpGe,
-        ScmpCmpGt,
-        ScmpCmpMaskedEq,
-    ])
+    prop::sample::select(LinuxSeccompOperator::ALL)
 }
 
 fn argument() -> impl Strategy<Value = LinuxSeccompArg> {
-    (0..3usize, operator(), value(), value()).prop_map(|(index, op, value, second)| {
-        LinuxSeccompArgBuilder::default().index(index).op(op).value(value).value_two(second).build().unwrap()
+    (0..3u32, operator(), value(), value()).prop_map(|(index, op, value, second)| LinuxSeccompArg {
+        index,
+        op,
+        value,
+        value_two: Some(second),
     })
 }
 
@@ -111,33 +105,41 @@ fn syscall() -> impl Strategy<Value = LinuxSyscall> {
         1..4,
     );
     let action = prop::sample::select(vec![
-        LinuxSeccompAction::ScmpActAllow,
-        LinuxSeccompAction::ScmpActErrno,
-        LinuxSeccompAction::ScmpActTrap,
-        LinuxSeccompAction::ScmpActKillProcess,
-        LinuxSeccompAction::ScmpActLog,
+        LinuxSeccompAction::Allow,
+        LinuxSeccompAction::Errno,
+        LinuxSeccompAction::Trap,
+        LinuxSeccompAction::KillProcess,
+        LinuxSeccompAction::Log,
     ]);
     let arguments = prop::collection::vec(argument(), 0..4);
     (names, action, 0..200u32, arguments).prop_map(|(names, action, errno, arguments)| {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        let builder = LinuxSyscallBuilder::default().names(names).action(action).errno_ret(errno);
-        builder.args(arguments).build().unwrap()
+        LinuxSyscall { names, action, errno_ret: Some(errno), args: Some(arguments) }
     })
 }
 
 fn profile() -> impl Strategy<Value = LinuxSeccomp> {
     let default = prop::sample::select(vec![
-        LinuxSeccompAction::ScmpActAllow,
-        LinuxSeccompAction::ScmpActErrno,
-        LinuxSeccompAction::ScmpActKill,
+        LinuxSeccompAction::Allow,
+        LinuxSeccompAction::Errno,
+        LinuxSeccompAction::Kill,
     ]);
-    let architectures =
-        prop::sample::subsequence(vec![Arch::ScmpArchX86_64, Arch::ScmpArchX86, Arch::ScmpArchX32], 0..=3);
+    let architectures = prop::sample::subsequence(vec![Arch::X86_64, Arch::X86, Arch::X32], 0..=3);
     let syscalls = prop::collection::vec(syscall(), 0..12);
-    (default, architectures, syscalls).prop_map(|(default, architectures, syscalls)| {
-        let builder = LinuxSeccompBuilder::default().default_action(default);
-        builder.architectures(architectures).syscalls(syscalls).build().unwrap()
-    })
+    (default, architectures, syscalls)
+        .prop_map(|(default, architectures, syscalls)| with_rules(default, architectures, syscalls))
+}
+
+fn with_rules(default: LinuxSeccompAction, on: Vec<Arch>, syscalls: Vec<LinuxSyscall>) -> LinuxSeccomp {
+    LinuxSeccomp {
+        default_action: default,
+        default_errno_ret: None,
+        architectures: Some(on),
+        flags: None,
+        listener_path: None,
+        listener_metadata: None,
+        syscalls: Some(syscalls),
+    }
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -212,14 +214,9 @@ fn a_large_profile_is_shallow() {
         .filter(|n| n % 3 != 0)
         .filter_map(|n| syscalls::x86_64::Sysno::new(n as usize).map(|s| s.name().to_owned()))
         .collect();
-    let syscall =
-        LinuxSyscallBuilder::default().names(names).action(LinuxSeccompAction::ScmpActAllow).build().unwrap();
-    let profile = LinuxSeccompBuilder::default()
-        .default_action(LinuxSeccompAction::ScmpActErrno)
-        .architectures(vec![Arch::ScmpArchX86_64, Arch::ScmpArchX86, Arch::ScmpArchX32])
-        .syscalls(vec![syscall])
-        .build()
-        .unwrap();
+    let syscall = LinuxSyscall { names, action: LinuxSeccompAction::Allow, errno_ret: None, args: None };
+    let on = vec![Arch::X86_64, Arch::X86, Arch::X32];
+    let profile = with_rules(LinuxSeccompAction::Errno, on, vec![syscall]);
     let program = program(&profile).unwrap();
     assert!(program.code.len() < 3000, "{}", program.code.len());
     assert_eq!(program.flags, 4);

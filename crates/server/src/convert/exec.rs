@@ -35,13 +35,13 @@ pub(crate) fn size(size: Option<[u32; 2]>) -> Option<(u16, u16)> {
 pub(crate) fn inspect(snapshot: &ExecSnapshot) -> ExecInspect {
     let exec = &snapshot.exec;
     let process = &exec.process.process;
-    let mut arguments = process.args().iter().flatten().cloned();
+    let mut arguments = process.args.iter().flatten().cloned();
     ExecInspect {
         id: snapshot.id.to_string(),
         running: exec.pid.is_some() && exec.ended.is_none(),
         exit_code: exec.code,
         process_config: ExecProcessConfig {
-            tty: process.terminal().unwrap_or(false),
+            tty: process.terminal.unwrap_or(false),
             entrypoint: arguments.next().unwrap_or_default(),
             arguments: arguments.collect(),
             privileged: false,

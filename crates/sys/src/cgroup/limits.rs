@@ -42,7 +42,7 @@ pub struct Limits {
     /// Rates of disks.
     pub throttles: Vec<Throttle>,
     /// Bytes of huge pages by page size (`2MB`).
-    pub huge_pages: Vec<(String, i64)>,
+    pub huge_pages: Vec<(String, u64)>,
     /// Files of version 2 and what to write to them.
     pub unified: Vec<(String, String)>,
 }

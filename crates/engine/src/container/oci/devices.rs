@@ -2,9 +2,7 @@
 
 use super::Context;
 use crate::container::devices::{Node, Rule};
-use sampan_spec::oci::{
-    LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroup, LinuxDeviceCgroupBuilder, LinuxDeviceType, Spec,
-};
+use sampan_spec::oci::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, Spec};
 
 /// What is harmless: making nodes, and the devices of /dev; then the container's own wishes. All of a privileged one.
 pub(super) fn rules(context: &Context<'_>) -> Vec<LinuxDeviceCgroup> {
@@ -46,24 +44,25 @@ fn rule(
     minor: Option<i64>,
     access: &str,
 ) -> LinuxDeviceCgroup {
-    let rule = LinuxDeviceCgroupBuilder::default().allow(allow).typ(kind).access(access);
-    let mut rule = rule.build().unwrap_or_default();
-    rule.set_major(major).set_minor(minor);
-    rule
+    LinuxDeviceCgroup { allow, typ: Some(kind), major, minor, access: Some(access.into()) }
 }
 
 /// The runtime makes the default devices itself (runtime specification, "Default Devices").
 pub(super) fn devices(spec: &mut Spec, context: &Context<'_>) {
-    let nodes = context.found.devices.nodes.iter().filter_map(device).collect::<Vec<_>>();
-    if let Some(linux) = spec.linux_mut() {
-        linux.set_devices(Some(nodes));
+    if let Some(linux) = &mut spec.linux {
+        linux.devices = Some(context.found.devices.nodes.iter().map(device).collect());
     }
 }
 
-fn device(node: &Node) -> Option<LinuxDevice> {
+fn device(node: &Node) -> LinuxDevice {
     let (major, minor) = node.number;
-    let kind = if node.is_block { LinuxDeviceType::B } else { LinuxDeviceType::C };
-    let device = LinuxDeviceBuilder::default().path(&node.path).typ(kind);
-    let device = device.major(i64::from(major)).minor(i64::from(minor)).file_mode(node.mode);
-    device.uid(node.owner.0).gid(node.owner.1).build().ok()
+    LinuxDevice {
+        path: (&node.path).into(),
+        typ: if node.is_block { LinuxDeviceType::B } else { LinuxDeviceType::C },
+        major: Some(i64::from(major)),
+        minor: Some(i64::from(minor)),
+        file_mode: Some(node.mode),
+        uid: Some(node.owner.0),
+        gid: Some(node.owner.1),
+    }
 }

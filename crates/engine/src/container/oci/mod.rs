@@ -15,7 +15,7 @@ use super::peers::Peers;
 use super::user::User;
 use super::{Container, NetworkMode, PidMode};
 use crate::host::Host;
-use sampan_spec::oci::{Hooks, LinuxBuilder, RootBuilder, Spec, SpecBuilder};
+use sampan_spec::oci::{self, Linux, Root, Spec};
 use std::path::{Path, PathBuf};
 
 pub(crate) use process::{
@@ -72,8 +72,7 @@ pub(crate) fn config(driver: &Driver, found: &Found) -> Spec {
 }
 
 pub(crate) fn build(context: &Context<'_>) -> Spec {
-    let mut spec = SpecBuilder::default().version("1.2.0").mounts(Vec::new()).build().unwrap_or_default();
-    spec.set_linux(LinuxBuilder::default().build().ok()).set_hooks(None::<Hooks>);
+    let mut spec = Spec { version: oci::VERSION.into(), linux: Some(Linux::default()), ..Spec::default() };
     EDITS.iter().for_each(|edit| edit(&mut spec, context));
     spec
 }
@@ -97,13 +96,11 @@ fn has_init(container: &Container) -> bool {
 
 fn root(spec: &mut Spec, context: &Context<'_>) {
     let read_only = context.container.config.host.read_only;
-    spec.set_root(RootBuilder::default().path("rootfs").readonly(read_only).build().ok());
+    spec.root = Some(Root { path: "rootfs".into(), readonly: Some(read_only) });
     if !context.container.config.host.shares_uts {
         let domain = &context.container.config.domainname;
-        spec.set_hostname(Some(context.found.hostname.clone()));
-        spec.set_domainname((!domain.is_empty()).then(|| domain.clone()));
-    } else {
-        spec.set_hostname(None::<String>);
+        spec.hostname = Some(context.found.hostname.clone());
+        spec.domainname = (!domain.is_empty()).then(|| domain.clone());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::container::{HostConfig, IpcMode, NetworkMode, PidMode};
-use sampan_spec::oci::{LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Spec};
-use std::collections::HashMap;
+use sampan_spec::oci::{LinuxNamespace, LinuxNamespaceType, Spec};
+use std::collections::BTreeMap;
 
 /// A name space: not there is the host's, else a new one or that of the process with this pid.
 struct Wanted {
@@ -12,13 +12,10 @@ struct Wanted {
 }
 
 pub(super) fn namespaces(spec: &mut Spec, context: &Context<'_>) {
-    let all = wanted(context).into_iter().filter_map(namespace).collect::<Vec<_>>();
     let parameters = parameters(&context.container.config.host);
-    let Some(linux) = spec.linux_mut() else { return };
-    linux.set_namespaces(Some(all));
-    if !parameters.is_empty() {
-        linux.set_sysctl(Some(parameters));
-    }
+    let Some(linux) = &mut spec.linux else { return };
+    linux.namespaces = Some(wanted(context).into_iter().map(namespace).collect());
+    linux.sysctl = (!parameters.is_empty()).then_some(parameters);
 }
 
 fn wanted(context: &Context<'_>) -> Vec<Wanted> {
@@ -49,10 +46,9 @@ fn wanted(context: &Context<'_>) -> Vec<Wanted> {
     all.into_iter().flatten().collect()
 }
 
-fn namespace(wanted: Wanted) -> Option<LinuxNamespace> {
-    let mut namespace = LinuxNamespaceBuilder::default().typ(wanted.kind).build().ok()?;
-    namespace.set_path(wanted.of.map(|pid| format!("/proc/{pid}/ns/{}", file(wanted.kind)).into()));
-    Some(namespace)
+fn namespace(wanted: Wanted) -> LinuxNamespace {
+    let path = wanted.of.map(|pid| format!("/proc/{pid}/ns/{}", file(wanted.kind)).into());
+    LinuxNamespace { typ: wanted.kind, path }
 }
 
 /// The name space's file below `/proc/PID/ns`.
@@ -70,7 +66,7 @@ fn file(kind: LinuxNamespaceType) -> &'static str {
 }
 
 /// Docker's own where the network is the container's, then the user's.
-fn parameters(host: &HostConfig) -> HashMap<String, String> {
+fn parameters(host: &HostConfig) -> BTreeMap<String, String> {
     let unprivileged =
         [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
     let own = matches!(host.network, NetworkMode::Bridge | NetworkMode::None);

@@ -3,7 +3,7 @@
 use super::{Context, has_init, hostname, rlimits};
 use crate::container::user::User;
 use crate::container::{Container, capability, security};
-use sampan_spec::oci::{Capability, LinuxCapabilitiesBuilder, Process, ProcessBuilder, Spec, UserBuilder};
+use sampan_spec::oci::{self, Capability, ConsoleSize, LinuxCapabilities, Process, Spec};
 use std::collections::HashSet;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -21,9 +21,9 @@ pub(super) fn process(spec: &mut Spec, context: &Context<'_>) {
     };
     let mut process = build_process(&request, context.container);
     if config.host.oom_score_adj != 0 {
-        process.set_oom_score_adj(Some(config.host.oom_score_adj));
+        process.oom_score_adj = Some(config.host.oom_score_adj);
     }
-    spec.set_process(Some(process));
+    spec.process = Some(process);
 }
 
 /// The place of the program for `--init` in the container, as with Docker.
@@ -44,40 +44,39 @@ pub(crate) struct ProcessRequest<'a> {
 }
 
 pub(crate) fn build_process(request: &ProcessRequest<'_>, container: &Container) -> Process {
-    let (capabilities, security) = (capabilities(container), security::of(&container.config.host));
-    let set = || capabilities.clone();
-    let sets = LinuxCapabilitiesBuilder::default()
-        .bounding(set())
-        .effective(set())
-        .permitted(set())
-        .inheritable(HashSet::new())
-        .ambient(HashSet::new());
+    let security = security::of(&container.config.host);
     let User { uid, gid, groups, .. } = request.user;
-    let user = UserBuilder::default().uid(*uid).gid(*gid).additional_gids(groups.clone());
-    let user = user.build().unwrap_or_default();
-    let cwd = if request.cwd.is_empty() { "/" } else { request.cwd };
-    let builder = ProcessBuilder::default()
-        .terminal(request.terminal)
-        .user(user)
-        .args(request.args.clone())
-        .env(request.env.clone())
-        .cwd(cwd)
-        .no_new_privileges(security.no_new_privileges)
-        .rlimits(rlimits::rlimits(&container.config.host.ulimits));
-    let builder = match sets.build() {
-        Ok(sets) => builder.capabilities(sets),
-        Err(_) => builder,
-    };
-    let mut process = builder.build().unwrap_or_default();
-    process.set_apparmor_profile(security.apparmor.filter(|_| security::has_apparmor()));
-    process.set_console_size(request.size.map(console_size));
-    process
+    let user =
+        oci::User { uid: *uid, gid: *gid, additional_gids: Some(groups.clone()), ..Default::default() };
+    Process {
+        terminal: Some(request.terminal),
+        console_size: request.size.map(console_size),
+        user,
+        args: Some(request.args.clone()),
+        env: Some(request.env.clone()),
+        cwd: if request.cwd.is_empty() { "/" } else { request.cwd }.into(),
+        capabilities: Some(sets(&capabilities(container))),
+        no_new_privileges: Some(security.no_new_privileges),
+        rlimits: Some(rlimits::rlimits(&container.config.host.ulimits)),
+        apparmor_profile: security.apparmor.filter(|_| security::has_apparmor()),
+        ..Process::default()
+    }
 }
 
-fn console_size((rows, columns): (u16, u16)) -> sampan_spec::oci::Box {
-    // The type has no public fields and no setters that take both.
-    let size = serde_json::json!({ "height": rows, "width": columns });
-    serde_json::from_value(size).unwrap_or_default()
+fn console_size((rows, columns): (u16, u16)) -> ConsoleSize {
+    ConsoleSize { height: rows.into(), width: columns.into() }
+}
+
+fn sets(capabilities: &HashSet<Capability>) -> LinuxCapabilities {
+    let mut all: Vec<Capability> = capabilities.iter().copied().collect();
+    all.sort_unstable();
+    let names: Vec<String> = all.into_iter().map(|one| one.name().to_owned()).collect();
+    LinuxCapabilities {
+        bounding: Some(names.clone()),
+        effective: Some(names.clone()),
+        permitted: Some(names),
+        ..LinuxCapabilities::default()
+    }
 }
 
 /// A container's capabilities. Its names were checked when it was created.

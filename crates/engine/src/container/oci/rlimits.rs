@@ -1,25 +1,25 @@
 //! Limits of each process (getrlimit(2)).
 
 use crate::container::Ulimit;
-use sampan_spec::oci::{PosixRlimit, PosixRlimitBuilder, PosixRlimitType};
+use sampan_spec::oci::{PosixRlimit, PosixRlimitType};
 
 const KINDS: [(&str, PosixRlimitType); 16] = [
-    ("as", PosixRlimitType::RlimitAs),
-    ("core", PosixRlimitType::RlimitCore),
-    ("cpu", PosixRlimitType::RlimitCpu),
-    ("data", PosixRlimitType::RlimitData),
-    ("fsize", PosixRlimitType::RlimitFsize),
-    ("locks", PosixRlimitType::RlimitLocks),
-    ("memlock", PosixRlimitType::RlimitMemlock),
-    ("msgqueue", PosixRlimitType::RlimitMsgqueue),
-    ("nice", PosixRlimitType::RlimitNice),
-    ("nofile", PosixRlimitType::RlimitNofile),
-    ("nproc", PosixRlimitType::RlimitNproc),
-    ("rss", PosixRlimitType::RlimitRss),
-    ("rtprio", PosixRlimitType::RlimitRtprio),
-    ("rttime", PosixRlimitType::RlimitRttime),
-    ("sigpending", PosixRlimitType::RlimitSigpending),
-    ("stack", PosixRlimitType::RlimitStack),
+    ("as", PosixRlimitType::As),
+    ("core", PosixRlimitType::Core),
+    ("cpu", PosixRlimitType::Cpu),
+    ("data", PosixRlimitType::Data),
+    ("fsize", PosixRlimitType::Fsize),
+    ("locks", PosixRlimitType::Locks),
+    ("memlock", PosixRlimitType::Memlock),
+    ("msgqueue", PosixRlimitType::Msgqueue),
+    ("nice", PosixRlimitType::Nice),
+    ("nofile", PosixRlimitType::Nofile),
+    ("nproc", PosixRlimitType::Nproc),
+    ("rss", PosixRlimitType::Rss),
+    ("rtprio", PosixRlimitType::Rtprio),
+    ("rttime", PosixRlimitType::Rttime),
+    ("sigpending", PosixRlimitType::Sigpending),
+    ("stack", PosixRlimitType::Stack),
 ];
 
 /// Whether there is such a limit.
@@ -32,8 +32,7 @@ pub(super) fn rlimits(limits: &[Ulimit]) -> Vec<PosixRlimit> {
     let value = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
     let limit = |limit: &Ulimit| {
         let (_, kind) = KINDS.iter().find(|(known, _)| *known == limit.name)?;
-        let built = PosixRlimitBuilder::default().typ(*kind).soft(value(limit.soft)).hard(value(limit.hard));
-        built.build().ok()
+        Some(PosixRlimit { typ: *kind, soft: value(limit.soft), hard: value(limit.hard) })
     };
     limits.iter().filter_map(limit).collect()
 }

@@ -31,17 +31,18 @@ pub(super) fn filter(spec: &mut Spec, context: &Context<'_>) {
         Seccomp::Unconfined => None,
         Seccomp::Default if privileged => None,
         Seccomp::Default => seccomp::default_profile(&held, host),
-        Seccomp::Profile(json) => Profile::parse(&json).ok().and_then(|profile| profile.to_oci(&held, host)),
+        Seccomp::Profile(json) => Profile::parse(&json).ok().map(|profile| profile.to_oci(&held, host)),
     };
-    if let Some(linux) = spec.linux_mut() {
-        linux.set_seccomp(profile);
+    if let Some(linux) = &mut spec.linux {
+        linux.seccomp = profile;
     }
 }
 
 pub(super) fn paths(spec: &mut Spec, context: &Context<'_>) {
     let host = &context.container.config.host;
-    if let Some(linux) = spec.linux_mut() {
-        linux.set_masked_paths(masked_paths(host)).set_readonly_paths(readonly_paths(host));
+    if let Some(linux) = &mut spec.linux {
+        linux.masked_paths = masked_paths(host);
+        linux.readonly_paths = readonly_paths(host);
     }
 }
 

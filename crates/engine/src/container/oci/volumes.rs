@@ -15,12 +15,11 @@ const TMPFS: [&str; 4] = ["noexec", "nosuid", "nodev", "rprivate"];
 /// All of them, those nearer to the root first. What a user mounts at a place of the engine's own takes that place.
 pub(super) fn add_to(system: Vec<Mount>, context: &Context<'_>) -> Vec<Mount> {
     let container = context.container;
-    let mut own: Vec<Mount> =
-        container.mounts.iter().filter_map(|point| of_point(point, context.volumes)).collect();
-    own.extend(container.config.host.tmpfs.iter().filter_map(|(path, options)| in_memory(path, options)));
+    let mut own: Vec<Mount> = container.mounts.iter().map(|point| of_point(point, context.volumes)).collect();
+    own.extend(container.config.host.tmpfs.iter().map(|(path, options)| in_memory(path, options)));
     let files = ["resolv.conf", "hostname", "hosts"].map(|name| file(name, &context.found.names));
-    own.extend(without(files.into_iter().flatten(), &own));
-    own.sort_by_key(|mount| mount.destination().components().count());
+    own.extend(without(files.into_iter(), &own));
+    own.sort_by_key(|mount| mount.destination.components().count());
     let mut all = without(system.into_iter(), &own);
     all.extend(own);
     all
@@ -30,17 +29,17 @@ pub(super) fn add_to(system: Vec<Mount>, context: &Context<'_>) -> Vec<Mount> {
 fn without(mounts: impl Iterator<Item = Mount>, taken: &[Mount]) -> Vec<Mount> {
     let dev = Path::new("/dev");
     let hides = |own: &Mount, place: &PathBuf| {
-        own.destination() == place || (own.destination() == dev && place.starts_with(dev))
+        own.destination == *place || (own.destination == dev && place.starts_with(dev))
     };
-    mounts.filter(|mount| !taken.iter().any(|own| hides(own, mount.destination()))).collect()
+    mounts.filter(|mount| !taken.iter().any(|own| hides(own, &mount.destination))).collect()
 }
 
-fn file(name: &str, folder: &Path) -> Option<Mount> {
+fn file(name: &str, folder: &Path) -> Mount {
     let source = folder.join(name);
     mount(&format!("/etc/{name}"), "bind", &source.to_string_lossy(), &["rbind", "rprivate"])
 }
 
-fn of_point(point: &MountPoint, volumes: &Path) -> Option<Mount> {
+fn of_point(point: &MountPoint, volumes: &Path) -> Mount {
     let mut options: Vec<String> = Vec::new();
     match point.read_only {
         ReadOnly::No => {}
@@ -65,7 +64,7 @@ fn of_point(point: &MountPoint, volumes: &Path) -> Option<Mount> {
     }
 }
 
-fn bound(destination: &str, source: &Path, options: &[String]) -> Option<Mount> {
+fn bound(destination: &str, source: &Path, options: &[String]) -> Mount {
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     mount(destination, "bind", &source.to_string_lossy(), &options)
 }
@@ -84,12 +83,12 @@ fn words(options: &TmpfsOptions) -> Vec<String> {
 }
 
 /// `--tmpfs`.
-fn in_memory(path: &str, options: &str) -> Option<Mount> {
+fn in_memory(path: &str, options: &str) -> Mount {
     let options: Vec<String> = options.split(',').filter(|o| !o.is_empty()).map(str::to_owned).collect();
     tmpfs_mount(&clean(path), &options)
 }
 
-fn tmpfs_mount(destination: &str, options: &[String]) -> Option<Mount> {
+fn tmpfs_mount(destination: &str, options: &[String]) -> Mount {
     // All of a mount that has nothing below it.
     let plain = |option: &String| if option == "rro" { "ro".to_owned() } else { option.clone() };
     let own: Vec<String> = options.iter().map(plain).collect();
