@@ -24,6 +24,7 @@ const TASKS: &[Task] = &[
     ),
     ("soak", "nothing grows while containers come and go; N rounds of all verbs", soak::soak),
     ("repeat", "the tests of the root package, N times", repeat),
+    ("debian13", "`cargo xtask vm` on the next release of Debian", vm::debian13),
     ("cuts", "N power cuts of a virtual machine in which containers are made and removed", vm::power_cuts),
 ];
 

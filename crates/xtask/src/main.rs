@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod command;
+mod debian;
 mod deny;
 mod fuzz;
 mod leftovers;

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: what the tests need from Debian or Ubuntu. Programs that are there already are left alone.
 
 use crate::command::{cargo, check, command, find, output, target};
+use crate::debian::{self, DEBIAN_12};
 use anyhow::{Context, Result, ensure};
 use std::env;
 use std::fs;
@@ -15,10 +16,15 @@ const TESTS: &[Need] = &[
     ("iptables", "iptables"),
     ("ip", "iproute2"),
     ("docker-registry", "docker-registry"),
+    ("docker-compose", "docker-compose"),
+    ("slirp4netns", "slirp4netns"),
+    ("python3", "python3"),
 ];
-const MACHINE: &[Need] = &[
+/// docker-py, as pip names it.
+const DOCKER_PY: &str = "docker==7.2.0";
+const MACHINE: &[Need] = &[("mkfs.ext4", "e2fsprogs"), ("xz", "xz-utils")];
+const BOOTSTRAP: &[Need] = &[
     ("mmdebstrap", "mmdebstrap"),
-    ("mkfs.ext4", "e2fsprogs"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
 /// What building the fuzzer needs besides cargo's own.
@@ -35,12 +41,19 @@ pub(crate) fn setup() -> Result<()> {
 /// Installs what `cargo test` needs.
 pub(crate) fn tests() -> Result<()> {
     install(TESTS)?;
-    docker_client().map(drop)
+    docker_client()?;
+    docker_py()?;
+    debian_root()
 }
 
 /// Installs what building a virtual machine needs.
 pub(crate) fn machine() -> Result<()> {
     install(MACHINE)
+}
+
+/// Installs what making a root file system of Debian needs.
+pub(crate) fn bootstrap() -> Result<()> {
+    install(BOOTSTRAP)
 }
 
 /// Installs what fuzzing needs.
@@ -96,6 +109,33 @@ pub(crate) fn docker_client() -> Result<PathBuf> {
     Ok(unpacked)
 }
 
+/// Has docker-py in a Python of its own, which tests find below the target folder.
+fn docker_py() -> Result<()> {
+    let folder = target()?.join("tools/python");
+    let done = folder.join(DOCKER_PY);
+    if done.exists() {
+        return Ok(());
+    }
+    if output(command("python3").args(["-c", "import ensurepip"])).is_err() {
+        install_packages(&["python3-venv"])?;
+    }
+    check(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    check(command(folder.join("bin/pip")).args(["install", "--quiet", DOCKER_PY]))?;
+    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))
+}
+
+/// Has a root file system of Debian as a tar file, which tests find below the target folder.
+fn debian_root() -> Result<()> {
+    let folder = target()?.join("tools");
+    let [tar, new] = ["", "-new"].map(|suffix| folder.join(format!("{}{suffix}.tar", DEBIAN_12.name)));
+    if tar.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    debian::bootstrap(DEBIAN_12, &[], &new)?;
+    fs::rename(&new, &tar).context("cannot move Debian's root file system to its place")
+}
+
 /// Unpacks packages into a folder without installing them. Takes names as apt-get download does: `name` or `name=version`.
 pub(crate) fn unpack(packages: &[String], folder: &Path) -> Result<()> {
     let archives = folder.join("archives");
@@ -121,9 +161,10 @@ pub(crate) fn update() -> Result<()> {
 fn install(needs: &[Need]) -> Result<()> {
     let missing: Vec<&str> =
         needs.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    if missing.is_empty() { Ok(()) } else { install_packages(&missing) }
+}
+
+fn install_packages(missing: &[&str]) -> Result<()> {
     ensure!(
         find("apt-get").is_some(),
         "missing, and this is neither Debian nor Ubuntu: {}",

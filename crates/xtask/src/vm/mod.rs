@@ -1,4 +1,4 @@
-//! `cargo xtask vm`: a script in a virtual machine with a stock Debian 12, its own kernel and systemd.
+//! `cargo xtask vm`: a script in a virtual machine with a stock Debian, its own kernel and systemd.
 //!
 //! Development machines differ from users' machines: other kernels, other cgroup versions, no systemd. QEMU emulates the
 //! processor (no KVM is asked for), so that this runs wherever tests run. Everything is kept in `$SAMPAN_VM_DIR`, or in
@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! host/       QEMU, unpacked from its packages, where the host has none
-//! debian12/   vmlinuz, initrd.img and root.img: built once
+//! debian12/   vmlinuz, initrd.img and root.img: built once, and again when the recipe beside them is another
 //! run-<pid>/  one run: the disk with the programs and the script, and the console's output
 //! ```
 
@@ -15,6 +15,7 @@ mod machine;
 mod qemu;
 
 use crate::command::{check, command, find, target};
+use crate::debian::{DEBIAN_12, DEBIAN_13, Release};
 use crate::{run as build, setup};
 use anyhow::{Context, Result, ensure};
 use image::Image;
@@ -23,7 +24,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const SMOKE: &str = include_str!("smoke.sh");
+/// Each gets a machine of its own.
+const SCRIPTS: &[&str] = &[include_str!("smoke.sh")];
 const CUTS: &str = include_str!("cuts.sh");
 /// How often the power is cut, and how long after the script's wish at most.
 const POWER_CUTS: u32 = 12;
@@ -31,22 +33,39 @@ const GRACE: Duration = Duration::from_secs(12);
 /// A run that takes longer hangs; a busy machine takes a fifth of it.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Runs the smoke test, or the script in this file, as root in a fresh machine. Both find the programs in `/share`.
+/// Runs all scripts of ours, or the one in this file, as root in fresh machines. They find the programs in `/share`.
 ///
 /// # Errors
-/// When the machine does not come up, or the script does not end with status 0 in time.
+/// When a machine does not come up, or a script does not end with status 0 in time.
 pub(crate) fn run(script: Option<&Path>) -> Result<()> {
-    let script = match script {
-        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
-        None => SMOKE.to_owned(),
-    };
+    match script {
+        Some(path) => {
+            let script =
+                fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            on(DEBIAN_12, &[&script])
+        }
+        None => on(DEBIAN_12, SCRIPTS),
+    }
+}
+
+/// Runs all scripts of ours in the release after the usual one.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn debian13(_: Option<u32>) -> Result<()> {
+    on(DEBIAN_13, SCRIPTS)
+}
+
+fn on(release: Release, scripts: &[&str]) -> Result<()> {
     let began = Instant::now();
     let place = Place::open()?;
-    let image = image::ensure(&place.folder)?;
+    let image = image::ensure(&place.folder, release)?;
     eprintln!("the image is there after {} s", began.elapsed().as_secs());
-    let end = place.boot(&image, &place.share(&script)?, Disk::Thrown, Duration::ZERO)?;
-    eprintln!("the machine's script ended after {} s", began.elapsed().as_secs());
-    ensure!(end == End::Status(0), "the script failed in the virtual machine: {end:?}");
+    for script in scripts {
+        let end = place.boot(&image, &place.share(script)?, Disk::Thrown, Duration::ZERO)?;
+        eprintln!("the machine's script ended after {} s", began.elapsed().as_secs());
+        ensure!(end == End::Status(0), "the script failed in the virtual machine: {end:?}");
+    }
     Ok(())
 }
 
@@ -58,7 +77,7 @@ pub(crate) fn run(script: Option<&Path>) -> Result<()> {
 pub(crate) fn power_cuts(cuts: Option<u32>) -> Result<()> {
     let cuts = cuts.unwrap_or(POWER_CUTS);
     let place = Place::open()?;
-    let image = image::ensure(&place.folder)?;
+    let image = image::ensure(&place.folder, DEBIAN_12)?;
     let share = place.share(CUTS)?;
     let disk = place.run.join("root.img");
     check(command("cp").arg("--sparse=always").arg(&image.root).arg(&disk))?;
