@@ -1,7 +1,7 @@
 //! Pulling from registries that behave and such that do not, with our command line and with Docker's.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sampan_testkit::registry::{Image, LayerBlob, Login, Registry};
+use sampan_testkit::registry::{self, Image, LayerBlob, Login, Registry};
 use sampan_testkit::{Cli, Daemon, Session, eventually, programs, root_file_system, tar_of};
 use std::fs;
 use std::path::Path;
@@ -307,23 +307,12 @@ fn a_failed_step_leaves_nothing() {
 #[test]
 fn from_debians_registry() {
     let daemon = Daemon::start(programs!());
-    let folder = daemon.scratch().join("registry");
-    fs::create_dir(&folder).unwrap();
-    let config = format!(
-        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:5000}}\nlog: {{level: error}}\n",
-        folder.display()
-    );
-    fs::write(folder.join("config.yml"), config).unwrap();
-    let mut command = daemon.network().command("docker-registry");
-    command.arg("serve").arg(folder.join("config.yml"));
-    let _server = Session::start(command);
-    let answers = || daemon.network().inside(|| std::net::TcpStream::connect("127.0.0.1:5000").is_ok());
-    eventually("the registry answers", answers);
+    let _registry = registry::debians(&daemon);
     let (image, _) = image(5_000_000);
-    daemon.network().inside(|| sampan_testkit::registry::push("127.0.0.1:5000", "a/b", "1", &image));
+    daemon.network().inside(|| registry::push(registry::DEBIANS, "a/b", "1", &image));
+    let name = format!("{}/a/b:1", registry::DEBIANS);
     for cli in [Cli::Sampan, Cli::Docker] {
-        let name = "127.0.0.1:5000/a/b:1";
-        assert_eq!(daemon.run(cli, &["run", "--rm", name]).ok(), "5000000");
-        daemon.run(cli, &["rmi", name]).ok();
+        assert_eq!(daemon.run(cli, &["run", "--rm", &name]).ok(), "5000000");
+        daemon.run(cli, &["rmi", &name]).ok();
     }
 }

@@ -108,6 +108,11 @@ impl Daemon {
         self.process.as_ref().expect("the daemon does not run").id().cast_signed()
     }
 
+    /// Gives its network a way to the outside.
+    pub fn reach_out(&mut self) {
+        self.network.reach_out();
+    }
+
     /// The network name space that it and its bridge are in.
     pub fn network(&self) -> &Network {
         &self.network
@@ -148,15 +153,19 @@ impl Daemon {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Where it listens, as clients are told.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.folder.path().join("sock").display())
+    }
+
     /// A command of this command line, not started yet.
     pub fn client(&self, cli: Cli, arguments: &[&str]) -> Command {
-        let host = format!("unix://{}", self.folder.path().join("sock").display());
         let mut command = match cli {
             Cli::Sampan => Command::new(&self.programs.sampan),
             Cli::Docker => Command::new("docker"),
         };
         command.env("DOCKER_CONFIG", self.folder.path()).env_remove("DOCKER_HOST").env_remove("SAMPAN_HOST");
-        command.arg("-H").arg(host).args(arguments);
+        command.arg("-H").arg(self.host()).args(arguments);
         command
     }
 

@@ -1,6 +1,7 @@
 //! What a daemon and its containers may leave on a host, read from outside.
 
 use crate::daemon::Daemon;
+use crate::network::OUT;
 use crate::process::pids_mentioning;
 use std::collections::BTreeSet;
 use std::fs;
@@ -74,14 +75,17 @@ pub(crate) fn remove_cgroups(name: &str) -> bool {
     cgroups(name).is_empty()
 }
 
-/// The links in the daemon's network besides `lo` and the bridge.
+/// The links in the daemon's network besides `lo`, the bridge and the way out.
 fn links(daemon: &Daemon) -> Vec<String> {
     let listed = daemon.network().output(&["ip", "-oneline", "link", "show"]);
     let names = listed
         .lines()
         .filter_map(|line| line.split(": ").nth(1))
         .map(|name| name.split('@').next().unwrap_or(name));
-    names.filter(|name| !["lo", daemon.bridge()].contains(name)).map(|name| format!("link {name}")).collect()
+    names
+        .filter(|name| !["lo", OUT, daemon.bridge()].contains(name))
+        .map(|name| format!("link {name}"))
+        .collect()
 }
 
 /// The elements of sets and maps in the daemon's firewall that name a container.

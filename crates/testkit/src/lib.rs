@@ -17,7 +17,7 @@ pub use client::{Cli, Output};
 pub use daemon::{Daemon, Programs};
 pub use image::{docker_archive, root_file_system, tar_of};
 pub use network::Network;
-pub use process::{eventually, pids_mentioning, soon};
+pub use process::{eventually, pids_mentioning, soon, within};
 pub use session::Session;
 
 /// The programs that cargo has built for this package's integration tests.
@@ -28,5 +28,14 @@ macro_rules! programs {
             sampan: env!("CARGO_BIN_EXE_sampan").into(),
             runtime: env!("CARGO_BIN_EXE_sampan-runtime").into(),
         }
+    };
+}
+
+/// The folder where `cargo xtask setup` puts what tests need and no package brings: `tools`, in cargo's target folder.
+#[macro_export]
+macro_rules! tools {
+    () => {
+        // This is TARGET/ARCHITECTURE/tmp.
+        ::std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../../tools")
     };
 }

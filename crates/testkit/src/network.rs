@@ -1,14 +1,20 @@
 //! A network name space of a test's own, so that no test touches the host's links and firewall.
 
+use crate::process::eventually;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+/// The link to the outside, where there is one.
+pub(crate) const OUT: &str = "out0";
+
 /// A network name space with `lo` up. It goes away with this value and the last process in it.
 pub struct Network {
     holder: Child,
+    /// What carries its packets to the outside, if it has a way there.
+    carrier: Option<Child>,
 }
 
 impl Network {
@@ -24,7 +30,18 @@ impl Network {
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "no network name space: are the tests run as root?");
-        Self { holder }
+        Self { holder, carrier: None }
+    }
+
+    /// Gives it a way to the outside that needs nothing of the host's links and firewall: slirp4netns(1) speaks for it there.
+    pub fn reach_out(&mut self) {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", "slirp4netns", "--configure", "--disable-host-loopback"]);
+        command.arg(self.holder.id().to_string()).arg(OUT);
+        let quiet = Stdio::null;
+        let carrier = command.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+        self.carrier = Some(carrier.expect("slirp4netns: cargo xtask setup installs it"));
+        eventually("there is a way out", || self.output(&["ip", "route"]).contains("default"));
     }
 
     /// The name space as a file.
@@ -68,6 +85,9 @@ impl Default for Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        if let Some(carrier) = &mut self.carrier {
+            drop(carrier.kill().and_then(|()| carrier.wait()));
+        }
         drop(self.holder.kill().and_then(|()| self.holder.wait()));
     }
 }

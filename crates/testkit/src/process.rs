@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What has not become true after this long never will, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Waits until `what` holds.
@@ -20,8 +20,13 @@ pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
 }
 
 /// Waits until this holds, half a minute at most. Returns whether it does.
-pub fn soon(mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+pub fn soon(holds: impl FnMut() -> bool) -> bool {
+    within(PATIENCE, holds)
+}
+
+/// Waits until this holds, for what takes longer. Returns whether it does.
+pub fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
     loop {
         match holds() {
             true => return true,

@@ -4,9 +4,11 @@
 //! answer ends its connection.
 
 mod content;
+mod debian;
 mod serve;
 
 pub use content::{Image, LayerBlob, manifest_of, push};
+pub use debian::{DEBIANS, debians};
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};

@@ -1,11 +1,12 @@
 //! A client that goes on while the test does something else.
 
 use crate::client::{Output, code};
-use crate::process::soon;
+use crate::process::{PATIENCE, soon, within};
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// A running client. It is killed with this value.
 pub struct Session {
@@ -72,10 +73,16 @@ impl Session {
 
     /// Ends its input, waits for its end, and returns what came of it.
     #[track_caller]
-    pub fn finish(mut self) -> Output {
+    pub fn finish(self) -> Output {
+        self.finish_within(PATIENCE)
+    }
+
+    /// The same of one that takes longer.
+    #[track_caller]
+    pub fn finish_within(mut self, limit: Duration) -> Output {
         self.close_input();
         let mut ended = None;
-        let done = soon(|| {
+        let done = within(limit, || {
             ended = self.child.try_wait().unwrap();
             ended.is_some()
         });

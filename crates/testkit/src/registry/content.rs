@@ -48,7 +48,7 @@ impl Image {
         let config = serde_json::json!({
             "architecture": "amd64",
             "os": "linux",
-            "config": { "Cmd": command, "Env": ["PATH=/bin"] },
+            "config": { "Cmd": command, "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] },
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
             "history": layers.iter().map(|_| serde_json::json!({ "created_by": "a test" })).collect::<Vec<_>>(),
         });
