@@ -1,6 +1,6 @@
 //! Images, and the lines of progress that long requests send.
 
-use super::{GraphDriver, Set, words};
+use super::{ContainerConfig, GraphDriver, Set, words};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -21,6 +21,9 @@ pub struct ImageSummary {
     pub created: i64,
     /// Bytes of all its layers.
     pub size: i64,
+    /// The same for clients before 1.44.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_size: Option<i64>,
     /// Bytes that other images use too.
     pub shared_size: i64,
     /// For people and programs.
@@ -39,6 +42,9 @@ pub struct ImageInspect {
     pub repo_digests: Vec<String>,
     pub parent: String,
     pub comment: String,
+    /// For clients before 1.45: of the container that the image was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_config: Option<ContainerConfig>,
     /// RFC 3339.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub created: String,
@@ -50,6 +56,9 @@ pub struct ImageInspect {
     pub variant: String,
     pub os: String,
     pub size: i64,
+    /// For clients before 1.44.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_size: Option<i64>,
     pub graph_driver: GraphDriver,
     #[serde(rename = "RootFS")]
     pub root_fs: ImageRootFs,

@@ -7,7 +7,8 @@ use crate::request::Call;
 use crate::upload::upload;
 use bytes::Bytes;
 use http::StatusCode;
-use sampan_api::body::Progress;
+use sampan_api::ApiVersion;
+use sampan_api::body::{ContainerConfig, Progress};
 use sampan_api::query::Query;
 use sampan_engine::image::{self, Loaded, Removal};
 use sampan_engine::{Engine, container};
@@ -15,6 +16,10 @@ use sampan_spec::Reference;
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use tokio::sync::mpsc;
+
+/// Since these versions images have no `VirtualSize`, and no `ContainerConfig`.
+const NO_VIRTUAL_SIZE: ApiVersion = ApiVersion::new(1, 44);
+const NO_CONTAINER_CONFIG: ApiVersion = ApiVersion::new(1, 45);
 
 /// `GET /images/json`.
 pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
@@ -26,14 +31,20 @@ pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     let all = image::list(call.engine()).await;
     let users = |id: &str| users.get(id).copied().unwrap_or(0);
     let chosen = convert::choose(&all, &filters)?.into_iter();
-    let lines: Vec<_> =
+    let mut lines: Vec<_> =
         chosen.map(|image| convert::summary(image, users(&image.record.id.to_string()), &filters)).collect();
+    if call.version < NO_VIRTUAL_SIZE {
+        lines.iter_mut().for_each(|line| line.virtual_size = Some(line.size));
+    }
     Ok(json(StatusCode::OK, &lines))
 }
 
 /// `GET /images/{name}/json`.
 pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
-    Ok(json(StatusCode::OK, &convert::inspect(&image::find(call.engine(), &call.name).await?)))
+    let mut shown = convert::inspect(&image::find(call.engine(), &call.name).await?);
+    shown.virtual_size = (call.version < NO_VIRTUAL_SIZE).then_some(shown.size);
+    shown.container_config = (call.version < NO_CONTAINER_CONFIG).then(ContainerConfig::default);
+    Ok(json(StatusCode::OK, &shown))
 }
 
 /// `GET /images/{name}/history`.
