@@ -2,7 +2,7 @@
 
 use crate::blocking::blocking;
 use crate::boot;
-use crate::container::{Container, Registry};
+use crate::container::{Container, Dns, Registry};
 use crate::event::{Hub, Writer};
 use crate::host::Host;
 use crate::image::Turns;
@@ -17,6 +17,7 @@ use sampan_store::records::Directory;
 use sampan_store::{Store, builtin};
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -35,6 +36,10 @@ pub struct Options {
     pub bridge: String,
     /// The bridge's address with the subnet's prefix length; `None`: the first free of the default ones.
     pub bip: Option<String>,
+    /// How containers look names up that do not say how.
+    pub dns: Dns,
+    /// What `host-gateway` stands for; empty: the bridge's address.
+    pub host_gateways: Vec<IpAddr>,
     /// What the owner says about registries.
     pub registries: sampan_registry::Config,
     /// The program `sampan-runtime`.

@@ -21,6 +21,12 @@ pub enum Error {
     /// No network has this name or id.
     #[error("network {0} not found")]
     NoSuchNetwork(String),
+    /// A network that always is, is to be removed.
+    #[error("{0} is a pre-defined network and cannot be removed")]
+    BuiltInNetwork(&'static str),
+    /// A container is to be started in a network that there is not.
+    #[error("failed to set up container networking: network {0} not found")]
+    NoNetworkToJoin(String),
     /// The prefix of an id fits more than one network.
     #[error("multiple networks found with provided prefix: {0}")]
     AmbiguousNetwork(String),
@@ -289,6 +295,7 @@ impl Error {
             Self::NoSuchContainer(_)
             | Self::NoSuchExec(_)
             | Self::NoSuchNetwork(_)
+            | Self::NoNetworkToJoin(_)
             | Self::NoSuchManifest { .. }
             | Self::NoSuchRepository { .. }
             | Self::PullDenied { .. }
@@ -327,7 +334,7 @@ impl Error {
             Self::Stopping | Self::Monitor { .. } => ErrorKind::Unavailable,
             Self::NoSuchPath { .. } => ErrorKind::NotFound,
             Self::NoExtractionPoint => ErrorKind::InvalidParameter,
-            Self::ReadOnlyRoot => ErrorKind::Forbidden,
+            Self::ReadOnlyRoot | Self::BuiltInNetwork(_) => ErrorKind::Forbidden,
             Self::RootLent(_) | Self::Conflict(_) => ErrorKind::Conflict,
             Self::Archive(e) => archive_kind(e),
             Self::NewName(e) => e.kind(),

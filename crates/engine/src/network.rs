@@ -1,6 +1,6 @@
 //! The networks that are always there: the engine's bridge, the host's own, and none.
 
-use crate::container::NetworkMode;
+use crate::container::{self, NetworkMode, Snapshot};
 use crate::engine::Engine;
 use crate::{Error, Result};
 use sampan_image::sha256;
@@ -41,7 +41,7 @@ impl Which {
             NetworkMode::Bridge => Some(Self::Bridge),
             NetworkMode::Host => Some(Self::Host),
             NetworkMode::None => Some(Self::None),
-            NetworkMode::Container(_) => None,
+            NetworkMode::Container(_) | NetworkMode::Named(_) => None,
         }
     }
 
@@ -69,6 +69,25 @@ impl Which {
         let text = format!("network {name} of {bridge} on {}", engine.machine());
         sha256(text.as_bytes()).hex().to_owned()
     }
+}
+
+/// Those who are in a network now.
+pub async fn members(engine: &Engine, network: &Network) -> Vec<Snapshot> {
+    let all = container::list(engine).await;
+    let is_in = |snapshot: &Snapshot| {
+        snapshot.state.phase.is_active()
+            && Which::of(&snapshot.container.config.host.network) == Some(network.which)
+    };
+    all.into_iter().filter(is_in).collect()
+}
+
+/// Refuses to remove a network: there are none but those that always are.
+///
+/// # Errors
+/// Always: when there is no such network, and else because it cannot be removed.
+pub fn remove(engine: &Engine, typed: &str) -> Result<()> {
+    let network = find(engine, typed)?;
+    Err(Error::BuiltInNetwork(network.which.name()))
 }
 
 /// All networks.

@@ -2,6 +2,7 @@
 //! when it ends.
 
 mod names;
+mod resolv;
 
 pub(crate) use names::names_files;
 
@@ -86,7 +87,8 @@ impl Network {
             leases.addresses.release(address.address());
             Error::Endpoint(e.on_endpoint(&container.name, &id))
         })?;
-        Ok(Endpoint { id, bridge: bridge.name, address, gateway: bridge.gateway.address(), ports })
+        let mac = container.config.host.mac;
+        Ok(Endpoint { id, bridge: bridge.name, address, gateway: bridge.gateway.address(), mac, ports })
     }
 
     fn release(&self, container: &ContainerId, address: Ipv4Addr) {
@@ -253,32 +255,34 @@ fn requests(container: &Container) -> Vec<PortRequest> {
 impl Endpoint {
     /// Its hardware address.
     pub fn mac(&self) -> Mac {
-        Mac::of(self.address.address())
+        self.mac.unwrap_or(Mac::of(self.address.address()))
     }
 }
 
 /// Takes an address and ports for a container that has its own place on the bridge, and writes down which.
 pub(crate) async fn reserve(driver: &Driver) -> Result<Option<Endpoint>> {
-    if driver.container.config.host.network != NetworkMode::Bridge {
-        return Ok(None);
+    match &driver.container.config.host.network {
+        NetworkMode::Bridge => {}
+        NetworkMode::Named(name) => return Err(Error::NoNetworkToJoin(name.clone())),
+        NetworkMode::Host | NetworkMode::None | NetworkMode::Container(_) => return Ok(None),
     }
-    let (network, container) = (driver.engine.network().clone(), driver.container.clone());
+    let (engine, container) = (driver.engine.clone(), driver.container.clone());
     let (file, hosts) = (driver.paths.endpoint(), driver.paths.names_file("hosts"));
     blocking(move || {
-        let place = network.reserve(&container)?;
+        let place = engine.network().reserve(&container)?;
         let written = serde_json::to_vec(&place)
             .map_err(std::io::Error::from)
             .and_then(|json| std::fs::write(&file, json))
             .map_err(Error::file("write", file))
             // In place: the file may be mounted already.
             .and_then(|()| {
-                std::fs::write(&hosts, names::hosts(&container, Some(&place)))
+                std::fs::write(&hosts, names::hosts(&engine, &container, Some(&place)))
                     .map_err(Error::file("write", hosts))
             });
         match written {
             Ok(()) => Ok(Some(place)),
             Err(e) => {
-                network.release(&container.id, place.address.address());
+                engine.network().release(&container.id, place.address.address());
                 Err(e)
             }
         }

@@ -99,8 +99,14 @@ impl fmt::Display for Ipv4Net {
 }
 
 /// A hardware (MAC) address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mac(pub [u8; 6]);
+
+/// A string is no hardware address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid MAC address {0}")]
+pub struct ParseMacError(pub String);
 
 impl Mac {
     /// The locally administered address that belongs to an IPv4 address. Whoever gets an address after another
@@ -108,6 +114,41 @@ impl Mac {
     pub const fn of(address: Ipv4Addr) -> Self {
         let [a, b, c, d] = address.octets();
         Self([0x02, 0x42, a, b, c, d])
+    }
+}
+
+impl FromStr for Mac {
+    type Err = ParseMacError;
+
+    /// Two digits each between `:` or `-`, or four each between `.`.
+    fn from_str(s: &str) -> Result<Self, ParseMacError> {
+        let bad = || ParseMacError(s.to_owned());
+        let (separator, width) = match s.as_bytes().get(2) {
+            Some(b':') => (':', 2),
+            Some(b'-') => ('-', 2),
+            _ => ('.', 4),
+        };
+        let is_group = |part: &str| part.len() == width && part.bytes().all(|b| b.is_ascii_hexdigit());
+        if !s.split(separator).all(is_group) {
+            return Err(bad());
+        }
+        let digits: String = s.split(separator).collect();
+        let byte = |i: usize| digits.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(bad)
+    }
+}
+
+impl TryFrom<String> for Mac {
+    type Error = ParseMacError;
+    fn try_from(s: String) -> Result<Self, ParseMacError> {
+        s.parse()
+    }
+}
+
+impl From<Mac> for String {
+    fn from(mac: Mac) -> Self {
+        mac.to_string()
     }
 }
 
@@ -171,6 +212,27 @@ mod tests {
         #[test]
         fn never_panics(s in ".*") {
             let _ = s.parse::<Ipv4Net>();
+        }
+    }
+
+    #[test]
+    fn hardware_addresses_are_read_in_three_forms() {
+        for good in ["02:42:ac:12:00:0F", "02-42-AC-12-00-0f", "0242.ac12.000f"] {
+            assert_eq!(good.parse::<Mac>().unwrap().to_string(), "02:42:ac:12:00:0f");
+        }
+        for bad in
+            ["", "zz", "02:42:ac:12:00", "02:42:ac:12:00:0f:01", "02:42:ac-12:00:0f", "+2:42:ac:12:00:0f"]
+        {
+            assert_eq!(bad.parse::<Mac>().unwrap_err().to_string(), format!("invalid MAC address {bad}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_hardware_address_or_refused(s in "[0-9a-f:.-]{0,18}|.{0,6}") {
+            if let Ok(mac) = s.parse::<Mac>() {
+                prop_assert_eq!(mac.to_string().parse(), Ok(mac));
+            }
         }
     }
 

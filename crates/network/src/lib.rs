@@ -18,7 +18,7 @@ pub mod bridge;
 pub mod endpoint;
 pub mod firewall;
 
-pub use address::{Ipv4Net, Mac, ParseNetError};
+pub use address::{Ipv4Net, Mac, ParseMacError, ParseNetError};
 pub use bridge::{Bridge, BridgeConfig, ensure_bridge, remove_bridge};
 pub use endpoint::{Endpoint, attach, detach};
 pub use error::Error;

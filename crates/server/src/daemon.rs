@@ -180,6 +180,8 @@ fn engine_options(options: &DaemonOptions) -> Result<sampan_engine::Options, Dae
         exec_root: options.exec_root.clone(),
         bridge: options.bridge.clone(),
         bip: options.bip.clone(),
+        dns: options.dns.clone(),
+        host_gateways: options.host_gateways.clone(),
         registries: options.registries.clone(),
         runtime: runtime_program()?,
     })

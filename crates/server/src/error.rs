@@ -93,9 +93,6 @@ pub(crate) enum Error {
     /// No thread can be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// No such network. Not of kind `NotFound`: at a create, clients take that for a missing image and pull.
-    #[error("failed to set up container networking: network {0} not found")]
-    NoSuchNetwork(String),
 }
 
 impl Error {
@@ -117,7 +114,6 @@ impl Error {
             | Self::Reference(_)
             | Self::Signal { .. }
             | Self::SignalNumber { .. }
-            | Self::NoSuchNetwork(_)
             | Self::ContentType(_)
             | Self::NoContentType(_)
             | Self::AfterJson

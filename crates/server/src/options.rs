@@ -1,10 +1,12 @@
 //! What the daemon is told: the command line, and a file in the form of Docker's `daemon.json`.
 
 use clap::Parser;
+use sampan_engine::container::Dns;
 use sampan_engine::image::{Insecure, Mirror, RegistryConfig};
 use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -42,6 +44,18 @@ pub(crate) struct Arguments {
     /// The bridge's address with its prefix length, such as 10.0.5.1/24
     #[arg(long, value_name = "CIDR")]
     bip: Option<String>,
+    /// A DNS server for containers that name none
+    #[arg(long, value_name = "ADDRESS")]
+    dns: Vec<IpAddr>,
+    /// A DNS option for containers that name none
+    #[arg(long, value_name = "OPTION")]
+    dns_opt: Vec<String>,
+    /// A DNS search domain for containers that name none
+    #[arg(long, value_name = "DOMAIN")]
+    dns_search: Vec<String>,
+    /// What the name host-gateway of --add-host stands for [default: the bridge's address]
+    #[arg(long, value_name = "ADDRESS")]
+    host_gateway_ip: Vec<IpAddr>,
     /// A registry that may do without a valid certificate, or without TLS: host:port, or a network such as 10.0.0.0/8
     #[arg(long, value_name = "REGISTRY")]
     insecure_registry: Vec<Insecure>,
@@ -79,6 +93,10 @@ pub struct DaemonOptions {
     pub bridge: String,
     /// The bridge's address and prefix length.
     pub bip: Option<String>,
+    /// How containers look names up that do not say how.
+    pub dns: Dns,
+    /// What `host-gateway` stands for; empty: the bridge's address.
+    pub host_gateways: Vec<IpAddr>,
     /// Registries that need not prove who they are, and mirrors.
     pub registries: RegistryConfig,
     /// How much to log.
@@ -209,6 +227,12 @@ impl DaemonOptions {
             pidfile: flags.pidfile.or(file.text("pidfile")?.map(PathBuf::from)),
             bridge: text(flags.bridge, "bridge")?.unwrap_or_else(|| "sampan0".into()),
             bip: text(flags.bip, "bip")?,
+            dns: Dns {
+                servers: or_else(flags.dns, || file.parsed("dns"))?,
+                search: or_else(flags.dns_search, || file.list("dns-search"))?,
+                options: or_else(flags.dns_opt, || file.list("dns-opts"))?,
+            },
+            host_gateways: or_else(flags.host_gateway_ip, || file.parsed("host-gateway-ips"))?,
             clean_up: flags.clean_up,
             registries: RegistryConfig {
                 insecure: or_else(flags.insecure_registry, || file.parsed("insecure-registries"))?,
@@ -284,7 +308,7 @@ impl File<'_> {
 }
 
 fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 15] = [
         "data-root",
         "exec-root",
         "hosts",
@@ -292,6 +316,10 @@ fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> 
         "pidfile",
         "bridge",
         "bip",
+        "dns",
+        "dns-opts",
+        "dns-search",
+        "host-gateway-ips",
         "log-level",
         "debug",
         "insecure-registries",
@@ -318,11 +346,16 @@ fn refuse_twice(flags: &Arguments, file: &Map<String, Value>, path: &Path) -> Re
     let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let hosts = (!flags.host.is_empty()).then(|| format!("[{}]", flags.host.join(" ")));
     let shown_all = |all: Vec<String>| (!all.is_empty()).then(|| format!("[{}]", all.join(" ")));
+    let addresses = |all: &[IpAddr]| shown_all(all.iter().map(ToString::to_string).collect());
     let insecure = flags.insecure_registry.iter().map(ToString::to_string).collect();
     let mirrors = flags.registry_mirror.iter().map(ToString::to_string).collect();
     let given = [
         ("insecure-registries", shown_all(insecure)),
         ("registry-mirrors", shown_all(mirrors)),
+        ("dns", addresses(&flags.dns)),
+        ("dns-opts", shown_all(flags.dns_opt.clone())),
+        ("dns-search", shown_all(flags.dns_search.clone())),
+        ("host-gateway-ips", addresses(&flags.host_gateway_ip)),
         ("data-root", shown(&flags.data_root)),
         ("exec-root", shown(&flags.exec_root)),
         ("hosts", hosts),

@@ -38,6 +38,7 @@ pub struct Daemon {
     process: Option<Child>,
     bridge: String,
     environment: Vec<(String, String)>,
+    own_options: Vec<String>,
     containers: Mutex<BTreeSet<String>>,
 }
 
@@ -49,6 +50,15 @@ impl Daemon {
 
     /// Starts one with these environment variables.
     pub fn start_with(programs: Programs, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(programs, environment, &[])
+    }
+
+    /// Starts one with these options beside those that each has.
+    pub fn start_told(programs: Programs, options: &[&str]) -> Self {
+        Self::start_as(programs, &[], options)
+    }
+
+    fn start_as(programs: Programs, environment: &[(&str, &str)], options: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("sampan-").tempdir().unwrap();
         let socket = UnixListener::bind(folder.path().join("sock")).unwrap();
         let mut daemon = Self {
@@ -59,6 +69,7 @@ impl Daemon {
             socket,
             process: None,
             environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            own_options: options.iter().map(|option| (*option).to_owned()).collect(),
             containers: Mutex::default(),
         };
         daemon.start_again();
@@ -230,6 +241,7 @@ impl Daemon {
         let mut all: Vec<OsString> = vec!["--data-root".into(), self.data_root().into()];
         all.extend(["--exec-root".into(), self.exec_root().into(), "--bridge".into(), self.bridge().into()]);
         all.extend(["--bip", "10.213.0.1/24", "--log-level", "debug"].map(OsString::from));
+        all.extend(self.own_options.iter().map(OsString::from));
         all
     }
 

@@ -46,6 +46,9 @@ pub struct ContainerConfig {
     /// The program and its first arguments.
     #[serde(deserialize_with = "words")]
     pub entrypoint: Option<Vec<String>>,
+    /// Its hardware address in its network, as old clients say it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mac_address: String,
     /// Old clients: no network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub network_disabled: bool,

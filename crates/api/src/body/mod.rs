@@ -32,7 +32,10 @@ pub use image::{
 };
 pub use lives::{Change, ContainersPruned, Processes, Updated};
 pub use mount::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};
-pub use network::{Endpoint, NetworkSettings, NetworkingConfig};
+pub use network::{
+    AddressWish, ConfigFrom, Endpoint, Ipam, IpamConfig, Network, NetworkMember, NetworkSettings,
+    NetworkingConfig, NetworksPruned,
+};
 pub use stats::{
     BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats, Throttling,
 };

@@ -1,6 +1,7 @@
 //! The flags that `create` and `run` share, and the request they make.
 
 mod life;
+mod names;
 mod network;
 mod process;
 pub(crate) mod pull;
@@ -23,6 +24,8 @@ pub(crate) struct ContainerFlags {
     #[command(flatten)]
     pub life: life::Life,
     #[command(flatten)]
+    names: names::Names,
+    #[command(flatten)]
     network: network::Network,
     #[command(flatten)]
     pub process: process::Process,
@@ -43,6 +46,7 @@ impl ContainerFlags {
         self.pull.when()?;
         self.storage.fill(&mut config, &mut host)?;
         self.network.fill(&mut config, &mut host)?;
+        let networking_config = self.names.fill(&mut host)?;
         self.life.fill(&mut host)?;
         self.resources.fill(&mut host)?;
         self.security.fill(&mut host)?;
@@ -50,7 +54,7 @@ impl ContainerFlags {
         self.process.fill(&mut config, &mut host)?;
         config.cmd = (!self.command.is_empty()).then(|| self.command.clone());
         config.image.clone_from(&self.image);
-        Ok(ContainerCreate { config, host_config: host, networking_config: None })
+        Ok(ContainerCreate { config, host_config: host, networking_config })
     }
 
     /// An id is no reference when it looks like a digest, and yet names an image.

@@ -1,4 +1,4 @@
-//! Names, networks and ports.
+//! The host name and ports.
 
 use crate::error::Error;
 use crate::options::ports;
@@ -17,9 +17,6 @@ pub(super) struct Network {
     /// Container host name
     #[arg(short = 'h', long, value_name = "string")]
     hostname: Option<String>,
-    /// Connect a container to a network
-    #[arg(long, alias = "net", value_name = "network")]
-    network: Option<String>,
     /// Publish a container's port(s) to the host
     #[arg(short, long, value_name = "list")]
     publish: Vec<String>,
@@ -31,15 +28,11 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn fill(&self, config: &mut ContainerConfig, host: &mut HostConfig) -> Result<(), Error> {
         let (exposed, bindings) = self.ports()?;
-        if self.network.as_deref() == Some("") {
-            return Err(Error::Refused("no name set for network"));
-        }
         config.exposed_ports = exposed;
         config.hostname = self.hostname.clone().unwrap_or_default();
         config.domainname = self.domainname.clone().unwrap_or_default();
         host.port_bindings = bindings;
         host.publish_all_ports = self.publish_all;
-        host.network_mode = self.network.clone().unwrap_or_else(|| "default".to_owned());
         Ok(())
     }
 

@@ -145,7 +145,7 @@ fn check(mount: &Mount) -> Result<(), MountError> {
 }
 
 /// The fields of one line of CSV.
-fn fields(text: &str) -> Result<Vec<String>, MountError> {
+pub(super) fn fields(text: &str) -> Result<Vec<String>, MountError> {
     if text.is_empty() {
         return Err(MountError::Empty);
     }

@@ -50,7 +50,7 @@ fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
             }
         };
         let driver = &*launch.driver;
-        let files = sandbox::names_files(driver, None);
+        let files = sandbox::names_files(&driver.engine, &driver.container);
         let bundle = driver.paths.bundle.clone();
         let rw = driver.paths.home.clone();
         blocking(move || {
@@ -72,8 +72,8 @@ async fn look_up(driver: &Driver, root: &RootFs) -> Result<oci::Found> {
     let (container, root) = (driver.container.clone(), root.clone());
     let owner = peers::network_owner(&driver.engine, &container);
     let (hostname, names) = match owner.map(|owner| owner.snapshot()) {
-        Some(owner) => (oci::hostname(&owner.container), owner.bundle),
-        None => (oci::hostname(&container), driver.paths.bundle.clone()),
+        Some(owner) => (owner.container.hostname(), owner.bundle),
+        None => (container.hostname(), driver.paths.bundle.clone()),
     };
     blocking(move || -> Result<_> {
         let host = &container.config.host;
@@ -143,7 +143,7 @@ async fn supervise(driver: &Driver) -> Result<Supervise> {
         },
         sandbox: match config.host.network {
             NetworkMode::Bridge => Sandbox::Configured,
-            NetworkMode::None => Sandbox::Isolated,
+            NetworkMode::None | NetworkMode::Named(_) => Sandbox::Isolated,
             NetworkMode::Host | NetworkMode::Container(_) => Sandbox::Shared,
         },
         restart: config.host.restart,

@@ -11,6 +11,7 @@ use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::event::{self, Story};
 use crate::monitor::{Connection, Entries};
+use crate::network::Which;
 use crate::paths::ContainerPaths;
 use crate::{Error, Result, sandbox};
 use sampan_spec::ContainerId;
@@ -144,6 +145,9 @@ impl Driver {
             log: paths.log(),
             bundle: paths.bundle.clone(),
             volumes: engine.paths().volumes(),
+            network: Which::of(&container.config.host.network)
+                .map(|which| which.id(engine))
+                .unwrap_or_default(),
         };
         let told = Arc::new(AtomicBool::new(false));
         let (state, _) = watch::channel(snapshot);

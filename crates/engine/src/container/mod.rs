@@ -39,8 +39,9 @@ mod wait;
 
 pub use attach::{AttachRequest, attach};
 pub use config::{
-    Attach, Config, Device, DiskWeight, HostConfig, IpcMode, LogConfig, NetworkMode, ParsePortError, Peer,
-    PidMode, Port, PortBinding, Resources, Throttle, ThrottleKind, Ulimit,
+    Attach, Config, Device, DiskWeight, Dns, ExtraHost, HostAddress, HostConfig, IpcMode, LogConfig,
+    NetworkMode, ParseExtraHostError, ParsePortError, Peer, PidMode, Port, PortBinding, Resources, Throttle,
+    ThrottleKind, Ulimit,
 };
 pub use copy::{CopyIn, Packed, PathStat, Returned, copy_in, copy_out, path_stat};
 pub use create::{Created, create};
@@ -73,11 +74,11 @@ pub use update::{Update, update};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
-pub(crate) use oci::hostname;
 pub(crate) use registry::Registry;
 pub(crate) use seccomp::{Host as SeccompHost, parse_kernel};
 
-pub use sampan_network::{Ipv4Net, Mac, PortMapping, Protocol};
+use sampan_image::sha256;
+pub use sampan_network::{Ipv4Net, Mac, ParseMacError, PortMapping, Protocol};
 use sampan_spec::{ContainerId, Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -103,6 +104,19 @@ pub struct Container {
     pub revision: u32,
 }
 
+impl Container {
+    /// Its host name: what the user said, else the host's where it shares that or the network, else the short id.
+    pub fn hostname(&self) -> String {
+        let host = &self.config.host;
+        let shares = host.shares_uts || host.network == NetworkMode::Host;
+        match self.config.hostname.as_str() {
+            "" if shares => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            "" => self.id.short().to_owned(),
+            name => name.to_owned(),
+        }
+    }
+}
+
 /// A container's place in a network while it runs. Written to the exec-root: format break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -114,6 +128,9 @@ pub struct Endpoint {
     pub address: Ipv4Net,
     /// The bridge's address.
     pub gateway: Ipv4Addr,
+    /// The hardware address that the user wants.
+    #[serde(default)]
+    pub mac: Option<Mac>,
     /// Its ports on the host.
     pub ports: Vec<PortMapping>,
 }
@@ -131,4 +148,14 @@ pub struct Snapshot {
     pub bundle: PathBuf,
     /// All volumes are here, each in a folder of its name.
     pub volumes: PathBuf,
+    /// The id of the network that it joins by itself; empty where it has none.
+    pub network: String,
+}
+
+impl Snapshot {
+    /// The id of its place in its network, 64 hexadecimal digits: made of its own where there is no link that has one.
+    pub fn endpoint_id(&self) -> String {
+        let made = || sha256(format!("endpoint of {}", self.container.id).as_bytes()).hex().to_owned();
+        self.state.endpoint.as_ref().map_or_else(made, |place| place.id.clone())
+    }
 }

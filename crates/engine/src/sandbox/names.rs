@@ -1,78 +1,71 @@
 //! The files that tell a container its names: `hostname`, `hosts` and `resolv.conf`.
 
-use crate::container::{Container, Driver, Endpoint, NetworkMode, hostname};
+use super::resolv::ResolvConf;
+use crate::container::{Container, Endpoint, HostAddress, NetworkMode};
+use crate::engine::Engine;
 use std::fmt::Write;
+use std::net::IpAddr;
 
-/// What a container asks when all of the host's servers are its own loopback.
-const PUBLIC_SERVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
-/// The servers that systemd-resolved asks itself; its stub on 127.0.0.53 is out of a container's reach.
+/// The servers that systemd-resolved asks itself.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
+/// What stands in each file of hosts.
+const EVERYWHERE: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+                          ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
-/// The files' names and texts.
-pub(crate) fn names_files(driver: &Driver, place: Option<&Endpoint>) -> [(&'static str, String); 3] {
-    let container = &driver.container;
-    let own_network = container.config.host.network != NetworkMode::Host;
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let host = read("/etc/resolv.conf");
-    let resolv = if own_network { resolv_conf(&host, || read(RESOLVED)) } else { host };
-    let hosts_text = if own_network { hosts(container, place) } else { read("/etc/hosts") };
-    [("hostname", format!("{}\n", hostname(container))), ("hosts", hosts_text), ("resolv.conf", resolv)]
+/// The files' names and texts, as they are before the container has a place in its network.
+pub(crate) fn names_files(engine: &Engine, container: &Container) -> [(&'static str, String); 3] {
+    [
+        ("hostname", format!("{}\n", container.hostname())),
+        ("hosts", hosts(engine, container, None)),
+        ("resolv.conf", resolv_conf(engine, container)),
+    ]
 }
 
 /// `/etc/hosts`, with the container's own address where it has one.
-pub(super) fn hosts(container: &Container, place: Option<&Endpoint>) -> String {
-    let mut text = String::from(
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
-         ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
-    );
+pub(super) fn hosts(engine: &Engine, container: &Container, place: Option<&Endpoint>) -> String {
+    let host = &container.config.host;
+    if host.network == NetworkMode::Host && host.extra_hosts.is_empty() {
+        return read("/etc/hosts").unwrap_or_default();
+    }
+    let mut text = EVERYWHERE.to_owned();
+    // Writing to a string cannot fail.
+    for extra in &host.extra_hosts {
+        for address in addresses(engine, extra.address) {
+            let _ = writeln!(text, "{address}\t{}", extra.name);
+        }
+    }
     if let Some(place) = place {
-        let name = hostname(container);
-        let domain = &container.config.domainname;
-        let names = if domain.is_empty() { name } else { format!("{name}.{domain} {name}") };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}\t{names}", place.address.address());
+        let _ = writeln!(text, "{}\t{}", place.address.address(), own_names(container));
     }
     text
 }
 
-/// The host's file without the servers that only the host can reach (resolv.conf(5)).
-fn resolv_conf(host: &str, behind_stub: impl FnOnce() -> String) -> String {
-    let is_server = |line: &&str| line.split_whitespace().next() == Some("nameserver");
-    let reachable = |line: &&str| {
-        let address = line.split_whitespace().nth(1).unwrap_or_default();
-        !(address.starts_with("127.") || address == "::1")
-    };
-    let servers = |text: &str| -> Vec<String> {
-        text.lines().filter(is_server).filter(reachable).map(ToOwned::to_owned).collect()
-    };
-    let mut kept = servers(host);
-    if kept.is_empty() {
-        kept = servers(&behind_stub());
-    }
-    if kept.is_empty() {
-        kept = PUBLIC_SERVERS.map(|server| format!("nameserver {server}")).into();
-    }
-    let others =
-        host.lines().filter(|line| !is_server(line) && !line.starts_with(['#', ';']) && !line.is_empty());
-    kept.into_iter().chain(others.map(ToOwned::to_owned)).map(|line| line + "\n").collect()
+fn own_names(container: &Container) -> String {
+    let (name, domain) = (container.hostname(), &container.config.domainname);
+    if domain.is_empty() { name } else { format!("{name}.{domain} {name}") }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_out_of_reach_are_replaced() {
-        let check = |host: &str, stub: &str, want: &str| {
-            assert_eq!(resolv_conf(host, || stub.to_owned()), want, "{host}");
-        };
-        check("nameserver 10.0.0.1\nsearch x\n", "", "nameserver 10.0.0.1\nsearch x\n");
-        check(
-            "nameserver 127.0.0.53\noptions edns0\n",
-            "nameserver 10.0.0.2\n",
-            "nameserver 10.0.0.2\noptions edns0\n",
-        );
-        check("# nothing\n", "", "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
-        check("nameserver ::1\nnameserver fd00::1\n", "", "nameserver fd00::1\n");
+fn addresses(engine: &Engine, of: HostAddress) -> Vec<IpAddr> {
+    let told = &engine.options().host_gateways;
+    match of {
+        HostAddress::Ip(ip) => vec![ip],
+        HostAddress::Gateway if told.is_empty() => vec![engine.network().link().1.address().into()],
+        HostAddress::Gateway => told.clone(),
     }
+}
+
+fn resolv_conf(engine: &Engine, container: &Container) -> String {
+    let own_network = container.config.host.network != NetworkMode::Host;
+    let dns = container.config.host.dns.or(&engine.options().dns);
+    let host = read("/etc/resolv.conf").unwrap_or_default();
+    if !own_network && dns.is_empty() {
+        return host;
+    }
+    let file = ResolvConf::of_host(&host, || read(RESOLVED));
+    let file = if own_network { file.within_reach() } else { file };
+    file.overridden(&dns).to_string()
+}
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }

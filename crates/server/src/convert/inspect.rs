@@ -40,7 +40,7 @@ pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
             name: DRIVER.into(),
         },
         mounts: mounts::points(snapshot),
-        config: config(&record.config, record.id.short()),
+        config: config(&record.config, &record.hostname()),
         network_settings: settings(snapshot),
         ..ContainerInspect::default()
     }
@@ -80,8 +80,7 @@ fn exec_ids(state: &State) -> Option<Vec<String>> {
     (!ids.is_empty()).then_some(ids)
 }
 
-fn config(config: &Config, short_id: &str) -> ContainerConfig {
-    let hostname = if config.hostname.is_empty() { short_id } else { &config.hostname };
+fn config(config: &Config, hostname: &str) -> ContainerConfig {
     let set = |names: Vec<String>| {
         (!names.is_empty()).then(|| names.into_iter().map(|name| (name, Empty {})).collect())
     };
@@ -102,6 +101,7 @@ fn config(config: &Config, short_id: &str) -> ContainerConfig {
         volumes: set(config.volumes.iter().cloned().collect()),
         working_dir: config.working_dir.clone(),
         entrypoint: config.entrypoint.clone(),
+        mac_address: config.host.mac.map(|mac| mac.to_string()).unwrap_or_default(),
         labels: Some(config.labels.clone()),
         stop_signal: config.stop_signal.clone(),
         stop_timeout: config.stop_timeout,

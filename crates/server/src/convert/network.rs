@@ -11,6 +11,7 @@ pub(crate) fn mode_name(mode: &NetworkMode) -> String {
         NetworkMode::Host => "host".into(),
         NetworkMode::None => "none".into(),
         NetworkMode::Container(peer) => format!("container:{}", peer.text()),
+        NetworkMode::Named(name) => name.clone(),
     }
 }
 
@@ -25,15 +26,24 @@ pub(crate) fn networks(snapshot: &Snapshot) -> BTreeMap<String, Shown> {
     if matches!(mode, NetworkMode::Container(_)) {
         return BTreeMap::new();
     }
-    let shown = place(snapshot).map(|place| Shown {
-        gateway: place.gateway.to_string(),
-        endpoint_id: place.id.clone(),
-        ip_address: place.address.address().to_string(),
-        ip_prefix_len: place.address.prefix(),
-        mac_address: place.mac().to_string(),
+    let wanted = snapshot.container.config.host.mac.map(|mac| mac.to_string());
+    let base = Shown {
+        mac_address: wanted.unwrap_or_default(),
+        network_id: snapshot.state.summary.started.map(|_| snapshot.network.clone()).unwrap_or_default(),
+        endpoint_id: if snapshot.state.phase.is_active() { snapshot.endpoint_id() } else { String::new() },
         ..Shown::default()
-    });
-    BTreeMap::from([(mode_name(mode), shown.unwrap_or_default())])
+    };
+    let shown = match place(snapshot) {
+        None => base,
+        Some(place) => Shown {
+            gateway: place.gateway.to_string(),
+            ip_address: place.address.address().to_string(),
+            ip_prefix_len: place.address.prefix(),
+            mac_address: place.mac().to_string(),
+            ..base
+        },
+    };
+    BTreeMap::from([(mode_name(mode), shown)])
 }
 
 /// The whole `NetworkSettings` of inspect.

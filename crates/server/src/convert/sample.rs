@@ -53,6 +53,7 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         bridge: "sampan0".into(),
         address: Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 2), 24).unwrap(),
         gateway: Ipv4Addr::new(10, 0, 0, 1),
+        mac: None,
         ports: vec![PortMapping {
             proto: Protocol::Tcp,
             host_ip: Ipv4Addr::LOCALHOST,
@@ -67,6 +68,7 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         log: "/log".into(),
         bundle: "/bundle".into(),
         volumes: "/volumes".into(),
+        network: "d".repeat(64),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::Error;
 use serde_json::{Map, Value};
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
-const HONOURED: [&str; 63] = [
+const HONOURED: [&str; 67] = [
     "AutoRemove",
     "Binds",
     "BlkioDeviceReadBps",
@@ -28,6 +28,10 @@ const HONOURED: [&str; 63] = [
     "CpusetMems",
     "DeviceCgroupRules",
     "Devices",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
     "GroupAdd",
     "Init",
     "IpcMode",
@@ -76,7 +80,7 @@ const HONOURED: [&str; 63] = [
 ];
 
 /// Fields of the container itself that would be ignored otherwise.
-const OF_CONTAINER: [&str; 2] = ["NetworkDisabled", "MacAddress"];
+const OF_CONTAINER: [&str; 1] = ["NetworkDisabled"];
 
 /// Refuses what cannot be honoured. Takes the whole body, without its `null`s.
 pub(crate) fn refuse(body: &Value) -> Result<(), Error> {

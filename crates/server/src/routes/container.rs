@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::handover::Refusal;
 use crate::request::Call;
 use http::StatusCode;
+use sampan_api::ApiVersion;
 use sampan_api::body::{
     Change, ContainerCreated, ContainersPruned, HostConfig, Processes, Updated, WaitAnswer, WaitError,
 };
@@ -16,6 +17,7 @@ use sampan_engine::container::{self, AttachRequest, ChangeKind, Removal, Sizes, 
 use sampan_spec::monitor::WaitCondition;
 use sampan_spec::stream::Stream;
 use sampan_spec::{Signal, Timestamp};
+use serde_json::Value;
 use std::collections::HashSet;
 
 pub(crate) use super::logs::logs;
@@ -25,15 +27,25 @@ pub(crate) async fn create(mut call: Call) -> Result<Outcome, Error> {
     let name = call.query.get("name").filter(|name| !name.is_empty());
     let name = name.map(|name| name.strip_prefix('/').unwrap_or(name).to_owned());
     let body = call.json().await?;
+    let mac_warning = mac_warning(&body, call.version);
     let config = convert_create::config(body, super::system::processors())?;
     if let Some(platform) = call.platform()? {
         sampan_engine::image::check_platform(call.engine(), &config.image, &platform).await?;
     }
     let created = container::create(call.engine(), name, config).await?;
-    Ok(json(
-        StatusCode::CREATED,
-        &ContainerCreated { id: created.id.to_string(), warnings: created.warnings },
-    ))
+    let warnings = created.warnings.into_iter().chain(mac_warning).collect();
+    Ok(json(StatusCode::CREATED, &ContainerCreated { id: created.id.to_string(), warnings }))
+}
+
+/// Since this version a hardware address belongs to a network.
+const MAC_OF_NETWORK: ApiVersion = ApiVersion::new(1, 44);
+
+fn mac_warning(body: &Value, version: ApiVersion) -> Option<String> {
+    let said = body.get("MacAddress").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    (said && version >= MAC_OF_NETWORK).then(|| {
+        "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
+            .to_owned()
+    })
 }
 
 /// `GET /containers/json`.

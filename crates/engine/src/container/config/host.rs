@@ -1,7 +1,8 @@
 //! What a container gets of its host.
 
-use super::{Device, IpcMode, Peer, PidMode, Port, PortBinding, Resources, Ulimit};
+use super::{Device, Dns, ExtraHost, IpcMode, Peer, PidMode, Port, PortBinding, Resources, Ulimit};
 use crate::container::{Bind, Mount, VolumesFrom};
+use sampan_network::Mac;
 use sampan_spec::bundle::Restart;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,12 @@ pub struct HostConfig {
     pub resources: Resources,
     /// Whose network it uses.
     pub network: NetworkMode,
+    /// Its hardware address; `None`: one that follows from its address.
+    pub mac: Option<Mac>,
+    /// Further lines of its `/etc/hosts`.
+    pub extra_hosts: Vec<ExtraHost>,
+    /// How it looks names up.
+    pub dns: Dns,
     /// Published ports.
     pub ports: BTreeMap<Port, Vec<PortBinding>>,
     /// Publish every other exposed port, too, at any port that is free.
@@ -102,6 +109,8 @@ pub enum NetworkMode {
     None,
     /// Another container's.
     Container(Peer),
+    /// The network of this name, which there is not: a container is made for it, and not started.
+    Named(String),
 }
 
 /// Where a container's output is kept.

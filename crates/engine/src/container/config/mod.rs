@@ -2,11 +2,13 @@
 
 mod host;
 mod isolation;
+mod names;
 mod ports;
 mod resources;
 
 pub use host::{HostConfig, LogConfig, NetworkMode};
 pub use isolation::{Device, IpcMode, Peer, PidMode};
+pub use names::{Dns, ExtraHost, HostAddress, ParseExtraHostError};
 pub use ports::{ParsePortError, Port, PortBinding};
 pub use resources::{DiskWeight, Resources, Throttle, ThrottleKind, Ulimit};
 

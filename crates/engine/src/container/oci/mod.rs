@@ -13,7 +13,7 @@ use super::devices::Devices;
 use super::driver::Driver;
 use super::peers::Peers;
 use super::user::User;
-use super::{Container, NetworkMode, PidMode};
+use super::{Container, PidMode};
 use crate::host::Host;
 use sampan_spec::oci::{self, Linux, Root, Spec};
 use std::path::{Path, PathBuf};
@@ -75,17 +75,6 @@ pub(crate) fn build(context: &Context<'_>) -> Spec {
     let mut spec = Spec { version: oci::VERSION.into(), linux: Some(Linux::default()), ..Spec::default() };
     EDITS.iter().for_each(|edit| edit(&mut spec, context));
     spec
-}
-
-/// The container's host name: what the user said, else the host's where it shares that or the network, else the short id.
-pub(crate) fn hostname(container: &Container) -> String {
-    let host = &container.config.host;
-    let shares = host.shares_uts || host.network == NetworkMode::Host;
-    match container.config.hostname.as_str() {
-        "" if shares => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        "" => container.id.short().to_owned(),
-        name => name.to_owned(),
-    }
 }
 
 /// Whether a small process 1 waits for orphans. It would be of no use where it is not process 1.

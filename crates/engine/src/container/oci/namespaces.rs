@@ -38,7 +38,7 @@ fn wanted(context: &Context<'_>) -> Vec<Wanted> {
         },
         new(Cgroup).filter(|_| !host.shares_cgroups),
         match host.network {
-            NetworkMode::Bridge | NetworkMode::None => new(Network),
+            NetworkMode::Bridge | NetworkMode::None | NetworkMode::Named(_) => new(Network),
             NetworkMode::Host => None,
             NetworkMode::Container(_) => of(Network, peers.network),
         },

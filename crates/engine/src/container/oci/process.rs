@@ -1,6 +1,6 @@
 //! Process 1 and exec processes: arguments, variables, user, capabilities.
 
-use super::{Context, has_init, hostname, rlimits};
+use super::{Context, has_init, rlimits};
 use crate::container::user::User;
 use crate::container::{Container, capability, security};
 use sampan_spec::oci::{self, Capability, ConsoleSize, LinuxCapabilities, Process, Spec};
@@ -91,7 +91,7 @@ pub(crate) fn capabilities(container: &Container) -> HashSet<Capability> {
 /// Docker's own variables, then the container's, which may replace or remove them.
 pub(crate) fn environment(container: &Container) -> Vec<String> {
     let config = &container.config;
-    let mut own = vec![PATH.to_owned(), format!("HOSTNAME={}", hostname(container))];
+    let mut own = vec![PATH.to_owned(), format!("HOSTNAME={}", container.hostname())];
     if config.tty {
         own.push("TERM=xterm".into());
     }

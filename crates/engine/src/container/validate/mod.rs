@@ -63,6 +63,8 @@ fn namespaces(config: &Config) -> Result<()> {
     let conflict = [
         (host.shares_uts && !config.hostname.is_empty(), "hostname and the UTS mode"),
         (joins && !config.hostname.is_empty(), "hostname and the network mode"),
+        (joins && !host.dns.servers.is_empty(), "dns and the network mode"),
+        (joins && !host.extra_hosts.is_empty(), "custom host-to-IP mapping and the network mode"),
         (joins && !host.ports.is_empty(), "port publishing and the container type network mode"),
         (joins && !config.exposed_ports.is_empty(), "port exposing and the container type network mode"),
     ];

@@ -1,14 +1,14 @@
 //! What a container gets of the host.
 
-use super::network::ports;
+use super::network::{Place, ports};
 use super::resources::{resources, ulimits};
-use super::{Error, invalid, isolation};
+use super::{Error, invalid, isolation, names};
 use crate::convert::mounts;
 use sampan_api::body::{HostConfig, RestartPolicy};
-use sampan_engine::container::{HostConfig as EngineHost, LogConfig, NetworkMode};
+use sampan_engine::container::{HostConfig as EngineHost, LogConfig};
 use sampan_spec::bundle::Restart;
 
-pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) -> Result<EngineHost, Error> {
+pub(super) fn host(host: HostConfig, place: Place, processors: usize) -> Result<EngineHost, Error> {
     let resources = resources(&host, processors)?;
     let restart = restart(&host.restart_policy)?;
     if host.auto_remove && restart != Restart::No {
@@ -24,7 +24,10 @@ pub(super) fn host(host: HostConfig, network: NetworkMode, processors: usize) ->
     isolation::check_isolation(&host.isolation)?;
     Ok(EngineHost {
         resources,
-        network,
+        network: place.network,
+        mac: place.mac,
+        dns: names::dns(&host)?,
+        extra_hosts: names::extra_hosts(&host)?,
         restart,
         auto_remove: host.auto_remove,
         group_add: host.group_add.clone().unwrap_or_default(),

@@ -2,13 +2,14 @@
 
 mod host;
 mod isolation;
+mod names;
 mod network;
 mod resources;
 
 use super::unsupported;
 use crate::error::Error;
 use crate::request::typed;
-use network::{network_mode, port, refuse_endpoints};
+use network::{place_in_network, port};
 use sampan_api::body::{ContainerConfig, ContainerCreate, HostConfig};
 use sampan_engine::container::{Attach, Config, HostConfig as EngineHost, Port, Resources, Update};
 use serde_json::Value;
@@ -24,10 +25,9 @@ pub(crate) fn config(body: Value, processors: usize) -> Result<Config, Error> {
     }
     unsupported::refuse(&body)?;
     let ContainerCreate { config, host_config, networking_config } = typed(body)?;
-    let network = network_mode(&host_config.network_mode)?;
     let endpoints = networking_config.and_then(|config| config.endpoints_config).unwrap_or_default();
-    refuse_endpoints(&endpoints, &host_config.network_mode)?;
-    let host = host::host(host_config, network, processors)?;
+    let place = place_in_network(&host_config.network_mode, endpoints, &config.mac_address)?;
+    let host = host::host(host_config, place, processors)?;
     container(config, host)
 }
 

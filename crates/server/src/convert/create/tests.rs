@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use sampan_engine::container::{Bind, PortBinding};
+use sampan_engine::container::{Bind, NetworkMode, PortBinding};
 use sampan_spec::ErrorKind;
 use sampan_spec::bundle::Restart;
 use serde_json::json;
@@ -86,17 +86,75 @@ fn bad_values_are_refused_as_docker_does() {
 }
 
 #[test]
+fn wishes_for_the_networks_of_users_are_refused_as_docker_does() {
+    let bridge = |endpoint: Value| json!({"NetworkingConfig": {"EndpointsConfig": {"bridge": endpoint}}});
+    let only = "* user specified IP address is supported on user defined networks only";
+    let subnets = "* user specified IP address is supported only when connecting to networks with user configured subnets";
+    let alias = "network-scoped alias is supported only for containers in user defined networks";
+    let settings = "invalid config for network bridge: invalid endpoint settings:";
+    for (body, text) in [
+        (
+            bridge(json!({"IPAMConfig": {"IPv4Address": "10.0.0.5"}})),
+            format!("{settings}\n{only}\n{subnets}"),
+        ),
+        (
+            bridge(json!({"IPAMConfig": {"IPv4Address": "x"}})),
+            format!("{settings}\n{only}\n* invalid IPv4 address: x\n{subnets}"),
+        ),
+        (bridge(json!({"Aliases": ["a"]})), format!("{settings}\n{alias}")),
+        (
+            bridge(json!({"MacAddress": "zz"})),
+            "invalid config for network bridge: invalid MAC address zz".into(),
+        ),
+        (
+            json!({"MacAddress": "xx", "HostConfig": {"NetworkMode": "none"}}),
+            "invalid config for network none: invalid MAC address xx".into(),
+        ),
+        (json!({"HostConfig": {"ExtraHosts": ["x"]}}), "bad format for add-host: \"x\"".into()),
+        (
+            json!({"HostConfig": {"Dns": ["zz"]}}),
+            "bad nameserver address zz: ParseAddr(\"zz\"): unable to parse IP".into(),
+        ),
+    ] {
+        assert_eq!(refused(body), (ErrorKind::InvalidParameter, text));
+    }
+}
+
+#[test]
+fn names_and_networks_are_read() {
+    let host = read(json!({
+        "HostConfig": {"Dns": ["9.9.9.9"], "DnsSearch": ["a b"], "ExtraHosts": ["x:host-gateway"]},
+        "NetworkingConfig": {"EndpointsConfig": {"default": {"MacAddress": "02-11-22-33-44-55", "IPAMConfig": {}}}},
+    }))
+    .unwrap()
+    .host;
+    assert_eq!((host.dns.servers[0].to_string().as_str(), host.dns.search.len()), ("9.9.9.9", 2));
+    assert_eq!(host.extra_hosts[0].to_string(), "x:host-gateway");
+    assert_eq!(
+        (host.network, host.mac.unwrap().to_string().as_str()),
+        (NetworkMode::Bridge, "02:11:22:33:44:55")
+    );
+    let named = read(json!({"NetworkingConfig": {"EndpointsConfig": {"nope": {"Aliases": ["a"]}}}})).unwrap();
+    assert_eq!(named.host.network, NetworkMode::Named("nope".into()));
+}
+
+#[test]
 fn what_cannot_be_done_is_named() {
     for (body, kind, text) in [
         (
-            json!({"HostConfig": {"NetworkMode": "nope"}}),
-            ErrorKind::InvalidParameter,
-            "failed to set up container networking: network nope not found",
+            json!({"NetworkingConfig": {"EndpointsConfig": {"bridge": {}, "nope": {}}}}),
+            ErrorKind::NotImplemented,
+            "NetworkingConfig.EndpointsConfig with more than one network is not supported by this version of Sampan",
         ),
         (
-            json!({"NetworkingConfig": {"EndpointsConfig": {"bridge": {"Aliases": ["a"]}}}}),
+            json!({"NetworkingConfig": {"EndpointsConfig": {"host": {}}}}),
             ErrorKind::NotImplemented,
-            "NetworkingConfig.EndpointsConfig.bridge is not supported by this version of Sampan",
+            "NetworkingConfig.EndpointsConfig.host is not supported by this version of Sampan",
+        ),
+        (
+            json!({"NetworkingConfig": {"EndpointsConfig": {"bridge": {"DriverOpts": {"a": "b"}}}}}),
+            ErrorKind::NotImplemented,
+            "NetworkingConfig.EndpointsConfig.*.DriverOpts is not supported by this version of Sampan",
         ),
     ] {
         assert_eq!(refused(body), (kind, text.to_owned()));
