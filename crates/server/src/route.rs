@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{archive, container, event, exec, image, stats, system, volume};
+use crate::routes::{archive, container, event, exec, image, network, stats, system, volume};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -77,6 +77,13 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ImagePrune => image::prune(&call).await,
         Operation::ImageTag => image::tag(&call).await,
         Operation::ImageRemove => image::remove(&call).await,
+        Operation::NetworkList => network::list(&call),
+        Operation::NetworkInspect => network::inspect(&call).await,
+        Operation::NetworkCreate => Err(Error::unsupported("creating networks")),
+        Operation::NetworkConnect => network::connect(&call, "connecting a container to a further network"),
+        Operation::NetworkDisconnect => network::connect(&call, "disconnecting a container from its network"),
+        Operation::NetworkPrune => network::prune(&call),
+        Operation::NetworkRemove => network::remove(&call),
         Operation::VolumeList => volume::list(&call),
         Operation::VolumeCreate => volume::create(call).await,
         Operation::VolumeInspect => volume::inspect(&call),

@@ -5,6 +5,7 @@ mod address;
 mod body;
 mod hijack;
 mod lives;
+mod networks;
 mod system;
 mod verbs;
 mod volumes;

@@ -1,4 +1,4 @@
-//! `sampan inspect`, `sampan container inspect`, `sampan image inspect` and `sampan volume inspect`.
+//! `sampan inspect`, and `inspect` of one kind of things.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -52,6 +52,17 @@ pub(crate) struct VolumeInspect {
     format: Option<String>,
 }
 
+/// Its arguments.
+#[derive(clap::Args)]
+pub(crate) struct NetworkInspect {
+    names: Vec<String>,
+    #[arg(short, long, value_name = "string", help = super::FORMAT_HELP)]
+    format: Option<String>,
+    /// Verbose output for diagnostics
+    #[arg(short, long)]
+    verbose: bool,
+}
+
 impl Verb for Inspect {
     const NAME: &'static str = "inspect";
     const ABOUT: &'static str = "Return low-level information on Docker objects";
@@ -60,18 +71,19 @@ impl Verb for Inspect {
 
     fn run(self, context: &Context) -> Result<u8, Error> {
         let kinds = match self.r#type.as_deref() {
-            None => &[Kind::Container, Kind::Image, Kind::Volume][..],
+            None => &[Kind::Container, Kind::Image, Kind::Network { verbose: false }, Kind::Volume][..],
             Some("container") => &[Kind::Container],
             Some("image") => &[Kind::Image],
+            Some("network") => &[Kind::Network { verbose: false }],
             Some("volume") => &[Kind::Volume],
             Some("") => {
                 return Err(Error::Refused(
-                    "type is empty: must be one of \"container\", \"image\", \"volume\"",
+                    "type is empty: must be one of \"container\", \"image\", \"network\", \"volume\"",
                 ));
             }
             Some(other) => {
                 return Err(Error::Invalid(format!(
-                    "unknown type: {other:?}: must be one of \"container\", \"image\", \"volume\""
+                    "unknown type: {other:?}: must be one of \"container\", \"image\", \"network\", \"volume\""
                 )));
             }
         };
@@ -115,10 +127,23 @@ impl Verb for VolumeInspect {
     }
 }
 
+impl Verb for NetworkInspect {
+    const NAME: &'static str = "inspect";
+    const ABOUT: &'static str = "Display detailed information on one or more networks";
+    const USAGE: &'static str = "[OPTIONS] NETWORK [NETWORK...]";
+    const COUNT: Count = Count::AtLeast(1);
+
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let kinds = &[Kind::Network { verbose: self.verbose }];
+        Request { names: self.names, format: self.format, size: false, kinds }.run(context)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Container,
     Image,
+    Network { verbose: bool },
     Volume,
 }
 
@@ -167,6 +192,10 @@ impl Request<'_> {
                 Kind::Container if name.is_empty() => return Err(sampan_api::Error::NoName.into()),
                 Kind::Container => format!("/containers/{escaped}/json{}", size.to_suffix()),
                 Kind::Image => format!("/images/{escaped}/json"),
+                Kind::Network { verbose } => {
+                    let query = Query::default().with_flag("verbose", *verbose);
+                    format!("/networks/{escaped}{}", query.to_suffix())
+                }
                 Kind::Volume => format!("/volumes/{escaped}"),
             };
             match get(client, &path).await {

@@ -16,6 +16,7 @@ mod inspect;
 mod kill;
 mod load;
 mod logs;
+mod network;
 mod pause;
 mod port;
 mod ps;
@@ -120,6 +121,11 @@ pub(crate) static GROUPS: &[Group] = &[
             named::<rmi::Rmi>("rm", &["remove"]),
             entry::<tag::Tag>(),
         ],
+    },
+    Group {
+        name: "network",
+        about: "Manage networks",
+        verbs: &[entry::<inspect::NetworkInspect>(), named::<network::Ls>("ls", &["list"])],
     },
     Group {
         name: "volume",

@@ -147,14 +147,14 @@ fn exited_with(state: &State, code: &str) -> bool {
 }
 
 /// A regular expression, or the text itself where it is none.
-struct Pattern(String, Option<Regex>);
+pub(super) struct Pattern(String, Option<Regex>);
 
 impl Pattern {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self(text.to_owned(), Regex::new(text).ok())
     }
 
-    fn fits(&self, name: &str) -> bool {
+    pub(super) fn fits(&self, name: &str) -> bool {
         self.0 == name || self.1.as_ref().is_some_and(|regex| regex.is_match(name))
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod mounts;
 pub(crate) mod network;
+pub(crate) mod networks;
 pub(crate) mod pull;
 pub(crate) mod stats;
 pub(crate) mod unsupported;

@@ -6,6 +6,7 @@ pub(crate) mod event;
 pub(crate) mod exec;
 pub(crate) mod image;
 mod logs;
+pub(crate) mod network;
 mod pull;
 pub(crate) mod stats;
 mod stream;
