@@ -7,7 +7,7 @@ use crate::monitor::{Monitor, State};
 use crate::process::{Ends, Pipes, Process, Streams};
 use crate::requests::Failed;
 use crate::streams::{Key, MAIN};
-use sampan_runtime::{ExecTarget, Stdio};
+use sampan_runtime::{ExecTarget, Stdio, Unusual};
 use sampan_spec::ExecId;
 use sampan_spec::journal::{Event, ExecProcess, Failure};
 use sampan_spec::monitor::{Answer, Refusal};
@@ -72,6 +72,7 @@ impl Monitor {
             cgroup: &sandbox.cgroup,
             config: &self.bundle.config,
             die_with_parent: true,
+            unusual: Unusual::default(),
         };
         let (streams, ends) = pipes_for(process, attached).map_err(|e| failure("make pipes", Some(&e)))?;
         let stdio = ends.as_ref().map_or(Stdio::Terminal { size }, Ends::stdio);

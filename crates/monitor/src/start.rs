@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::process::{Ends, Pipes, Process, Streams};
 use crate::requests::Failed;
 use crate::streams::MAIN;
-use sampan_runtime::{Launch, Prepared, Running, Sandbox, Stdio};
+use sampan_runtime::{Launch, Prepared, Running, Sandbox, Stdio, Unusual};
 use sampan_spec::bundle::{Sandbox as Network, Stdin};
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::{Answer, Refusal, WaitCondition};
@@ -68,6 +68,7 @@ impl Monitor {
             sandbox,
             want_netlink: sandbox.is_none() && self.bundle.supervise.sandbox == Network::Configured,
             die_with_parent: true,
+            unusual: Unusual::default(),
         };
         Ok(Waiting { prepared: sampan_runtime::prepare(&launch)?, streams })
     }

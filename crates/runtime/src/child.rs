@@ -108,13 +108,18 @@ fn build(plan: &Plan, launch: &Launch<'_>, cgroup: &Cgroup, ends: &Ends<'_>) -> 
     rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .or_fail(stage::ROOTFS, || "make / a slave mount")?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    move_mount(&root, "", CWD, "/", flags).or_fail(stage::ROOTFS, || "attach the rootfs")?;
+    move_mount(&root, "", CWD, plan.place_of_root(), flags).or_fail(stage::ROOTFS, || "attach the rootfs")?;
     attach::mounts(plan, cgroup, root.as_fd(), binds)?;
     if !plan.dev_is_bound() {
         devices::make(plan, root.as_fd())?;
     }
     protect::paths(plan, root.as_fd())?;
-    pivot(&root)?;
+    if plan.hooks.before_pivot() {
+        wire::send(ends.socket, &Message::Hooks, &[])?;
+        wire::expect(ends.socket, &Message::Hooks)?;
+    }
+    plan.hooks.create_container()?;
+    enter_root(plan, &root)?;
     names(plan)?;
     make_cwd(plan)?;
     if ends.gate.is_some() {
@@ -150,8 +155,11 @@ fn receive_mounts(plan: &Plan, socket: BorrowedFd<'_>) -> Result<(OwnedFd, Vec<O
 
 /// Makes the new root the root of this mount name space and lets go of the host's tree (pivot_root(2), "pivot_root(".",
 /// ".")").
-fn pivot(root: &OwnedFd) -> Result<(), Failure> {
+fn enter_root(plan: &Plan, root: &OwnedFd) -> Result<(), Failure> {
     rustix::process::fchdir(root).or_fail(stage::ROOTFS, || "enter the rootfs")?;
+    if plan.no_pivot {
+        return rustix::process::chroot(".").or_fail(stage::ROOTFS, || "chroot");
+    }
     rustix::process::pivot_root(".", ".").or_fail(stage::ROOTFS, || "pivot_root")?;
     rustix::mount::unmount(".", UnmountFlags::DETACH).or_fail(stage::ROOTFS, || "detach the old root")?;
     rustix::process::chdir("/").or_fail(stage::ROOTFS, || "enter /")
@@ -210,6 +218,9 @@ fn standard_streams(plan: &Plan, launch: &Launch<'_>) -> Result<Standard, Failur
 fn go(plan: &Plan, proc: &OwnedFd, standard: &Standard, socket: BorrowedFd<'_>) -> i32 {
     if !matches!(wire::receive(socket), Ok(Some((Message::Go, _)))) {
         return FAILED;
+    }
+    if let Err(failure) = plan.hooks.start_container() {
+        return report(socket, failure);
     }
     let finish =
         Finish { process: &plan.process, sysctls: &plan.sysctls, proc: proc.as_fd(), standard, socket };

@@ -1,4 +1,4 @@
-//! The command line that runc has, as far as engines use it: `create start state kill delete run exec pause resume`.
+//! The command line that runc has. `verbs.rs` is the list of what there is.
 //!
 //! State is kept in a folder per container:
 //! ```text
@@ -9,25 +9,31 @@
 mod args;
 mod container;
 mod create;
+mod events;
 mod exec;
+mod features;
 mod foreground;
+mod list;
+mod log;
+mod ps;
+mod spec;
 mod state;
+mod update;
+mod verbs;
 
 use crate::failure::reason;
 use crate::limits::cgroup_failure;
-use args::{Flag, Parsed, flag, value};
+use args::{Flag, flag, value};
+use log::Log;
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::CgroupError;
 use sampan_sys::memfd;
 use sampan_sys::process::execute;
 use std::ffi::{CString, OsString};
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-
-/// The verbs.
-pub const VERBS: [&str; 9] = ["create", "start", "state", "kill", "delete", "run", "exec", "pause", "resume"];
+use verbs::Verb;
 
 /// Where state is kept without `--root`.
 const ROOT: &str = "/run/sampan-runtime";
@@ -37,11 +43,13 @@ const FAILED: i32 = 1;
 const EXEC_FAILED: i32 = 255;
 
 const GLOBAL: &[Flag] = &[
-    value("root", None),
-    value("log", None),
-    value("log-format", None),
-    flag("debug", None),
-    flag("version", Some('v')),
+    value("root", None, "folder for containers' state (default: /run/sampan-runtime)"),
+    value("log", None, "file to write errors and warnings to"),
+    value("log-format", None, "text or json (default: text)"),
+    flag("debug", None, "log what is done, too"),
+    flag("systemd-cgroup", None, "cgroupsPath is SLICE:PREFIX:NAME, made by systemd"),
+    value("rootless", None, "accepted: what a user may do is found out by trying"),
+    flag("version", Some('v'), "print the version"),
 ];
 
 /// Why a command failed.
@@ -76,7 +84,20 @@ pub(crate) enum CliError {
 /// What all verbs need.
 pub(crate) struct Context<'a> {
     pub(crate) root: PathBuf,
+    log: &'a Log,
     pub(crate) out: &'a mut dyn Write,
+}
+
+impl Context<'_> {
+    /// Prints a value in JSON.
+    fn print(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
+        self.say(&format!("{value:#}\n"))
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), CliError> {
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        written.map_err(|source| CliError::System { what: "write to stdout", source })
+    }
 }
 
 /// Runs a command line, program name excluded, and returns the exit code: that of the container's process for `run` and
@@ -84,37 +105,38 @@ pub(crate) struct Context<'a> {
 pub fn run(args: &[String], out: &mut dyn Write, errors: &mut dyn Write) -> i32 {
     let global = match args::parse(GLOBAL, args) {
         Ok(global) => global,
-        Err(error) => return report(&Parsed::default(), errors, &error),
+        Err(error) => return tell(errors, &error),
     };
-    let Some((verb, rest)) = global.rest.split_first() else {
-        return greet(&global, out);
+    let log = Log::of(&global);
+    let root = PathBuf::from(global.text("root").unwrap_or(ROOT));
+    let mut context = Context { root, log: &log, out };
+    let done = match global.rest.split_first() {
+        _ if global.has("version") => context.say(&version()).map(|()| 0),
+        None => context.say(&verbs::usage(GLOBAL)).map(|()| 0),
+        Some((verb, rest)) => dispatch(verb, rest, context),
     };
-    let root = PathBuf::from(global.value("root").unwrap_or(ROOT));
-    match dispatch(verb, rest, Context { root, out }) {
-        Ok(code) => code,
-        Err(error) => {
-            let code = report(&global, errors, &error);
-            if verb == "exec" { EXEC_FAILED } else { code }
-        }
-    }
+    done.unwrap_or_else(|error| {
+        log.error(&error.to_string());
+        let code = tell(errors, &error);
+        if global.rest.first().is_some_and(|verb| verb == "exec") { EXEC_FAILED } else { code }
+    })
 }
 
-fn dispatch(verb: &str, args: &[String], context: Context<'_>) -> Result<i32, CliError> {
-    if matches!(verb, "create" | "run" | "exec") {
+fn dispatch(name: &str, args: &[String], mut context: Context<'_>) -> Result<i32, CliError> {
+    if matches!(name, "help" | "h") {
+        return context.say(&verbs::usage(GLOBAL)).map(|()| 0);
+    }
+    let unknown = || CliError::Usage(format!("no such command: {name}: see sampan-runtime --help"));
+    let verb = Verb::find(name).ok_or_else(unknown)?;
+    let args = args::parse(verb.flags, args)?;
+    if args.has("help") {
+        return context.say(&verb.usage()).map(|()| 0);
+    }
+    if matches!(name, "create" | "run" | "exec") {
         protect_program()?;
     }
-    match verb {
-        "create" => create::create(context, args),
-        "run" => create::run(context, args),
-        "exec" => exec::exec(context, args),
-        "start" => container::start(context, args),
-        "state" => container::state(context, args),
-        "kill" => container::kill(context, args),
-        "delete" => container::delete(context, args),
-        "pause" => container::pause(context, args, true),
-        "resume" => container::pause(context, args, false),
-        other => Err(CliError::Usage(format!("no such command: {other} (there are {})", VERBS.join(", ")))),
-    }
+    context.log.debug(&format!("{name} {:?}", args.rest));
+    (verb.run)(context, &args)
 }
 
 /// Goes on in a sealed copy of this program: for a moment the process that enters a container still is this program, and
@@ -138,33 +160,13 @@ fn protect_program() -> Result<(), CliError> {
     Err(failed(execute(&path, &args, &env)))
 }
 
-fn greet(global: &Parsed, out: &mut dyn Write) -> i32 {
-    let version = env!("CARGO_PKG_VERSION");
-    let written = if global.has("version") {
-        writeln!(out, "sampan-runtime version {version}\nspec: 1.2.0")
-    } else {
-        writeln!(
-            out,
-            "usage: sampan-runtime [--root DIR] [--log FILE] COMMAND ...\ncommands: {}",
-            VERBS.join(" ")
-        )
-    };
-    if written.is_ok() { 0 } else { FAILED }
+fn version() -> String {
+    format!("sampan-runtime version {}\nspec: {}\n", env!("CARGO_PKG_VERSION"), sampan_spec::oci::VERSION)
 }
 
-/// To stderr, and to the log file that engines read.
-fn report(global: &Parsed, errors: &mut dyn Write, error: &CliError) -> i32 {
-    let text = error.to_string();
+/// To stderr.
+fn tell(errors: &mut dyn Write, error: &CliError) -> i32 {
     // Nobody is left to tell about an error that cannot be written.
-    let _ = writeln!(errors, "{text}");
-    if let Some(path) = global.value("log") {
-        let time = sampan_spec::Timestamp::now().to_string();
-        let line = match global.value("log-format") {
-            Some("json") => serde_json::json!({"level": "error", "msg": text, "time": time}).to_string(),
-            _ => format!("time={time:?} level=error msg={text:?}"),
-        };
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        let _ = opened.and_then(|mut log| writeln!(log, "{line}"));
-    }
+    let _ = writeln!(errors, "{error}");
     FAILED
 }

@@ -3,13 +3,13 @@
 //! One clone: it is born in the container's pid name space and cgroup, and enters the other name spaces itself. Its memory
 //! is not open to the container's processes meanwhile (`PR_SET_DUMPABLE`), and descriptors of the host are closed.
 
-use crate::Stdio;
 use crate::child::{self, Finish, Standard, execute, open_terminal};
 use crate::failure::{OrFail, failure, stage};
-use crate::launch::{in_pid_namespace, privately};
+use crate::launch::{in_pid_namespace, preserved, privately};
 use crate::limits::cgroup_failure;
 use crate::plan::{ProcessPlan, namespace_kind};
 use crate::wire::{self, Message};
+use crate::{Stdio, Unusual};
 use rustix::fs::{CWD, Mode, OFlags};
 use sampan_spec::journal::Failure;
 use sampan_spec::oci;
@@ -36,6 +36,8 @@ pub struct ExecTarget<'a> {
     pub config: &'a oci::Spec,
     /// SIGKILL for the process when the calling thread ends.
     pub die_with_parent: bool,
+    /// What the caller has otherwise than usual.
+    pub unusual: Unusual,
 }
 
 /// A process that executes its program.
@@ -58,13 +60,14 @@ pub fn exec(
     process: &oci::Process,
     stdio: Stdio<'_>,
 ) -> Result<ExecProcess, Failure> {
-    let plan = ProcessPlan::read(process, target.config, target.id, target.die_with_parent)?;
+    let plan =
+        ProcessPlan::read(process, target.config, target.id, target.die_with_parent)?.with(target.unusual);
     let kinds = namespaces(target.config)?;
     if target.cgroup.is_frozen().unwrap_or(false) {
         return Err(failure(stage::EXEC, "cannot exec in a paused container"));
     }
     let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
-    wire::limit(&ours, PATIENCE)?;
+    wire::limit(&ours, Some(PATIENCE))?;
     let child = start(target, &plan, kinds, stdio, theirs.as_fd())?;
     drop(theirs);
     match follow(&ours) {
@@ -94,6 +97,7 @@ fn start(
     let door = target.cgroup.door().map_err(|e| cgroup_failure(&e))?;
     let mut keep = door.tasks();
     keep.extend([socket, target.pidfd]);
+    keep.extend(preserved(target.unusual)?);
     if let Stdio::Pipes { stdin, stdout, stderr } = stdio {
         keep.extend([stdin, stdout, stderr]);
     }

@@ -19,6 +19,7 @@ pub(crate) mod stage {
     pub(crate) const CWD: &str = "cwd";
     pub(crate) const EXEC: &str = "exec";
     pub(crate) const SYNC: &str = "sync";
+    pub(crate) const HOOK: &str = "hook";
 }
 
 /// A failure without a system call's error.

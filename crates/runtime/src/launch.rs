@@ -5,11 +5,11 @@ use crate::failure::{OrFail, stage};
 use crate::limits::cgroup_failure;
 use crate::plan::Plan;
 use crate::wire::{self, Message};
-use crate::{Launch, Stdio, child, rootfs};
+use crate::{Launch, Stdio, Unusual, child, rootfs};
 use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::{Cgroup, Layout};
-use sampan_sys::process::{Child, Namespaces, clone, join, signal, wait};
+use sampan_sys::process::{Child, Namespaces, clone, inherited, join, signal, wait};
 use sampan_sys::socket::{FDS_MAX, Kind, pair};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -81,7 +81,7 @@ pub(crate) fn prepare_behind(launch: &Launch<'_>, gate: Option<BorrowedFd<'_>>) 
     let cgroup = make_cgroup(launch, &plan)?;
     let mut undo = Undo { process: None, cgroup: launch.sandbox.is_none().then(|| cgroup.clone()) };
     let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
-    wire::limit(&ours, PATIENCE)?;
+    wire::limit(&ours, Some(PATIENCE).filter(|_| !plan.hooks.any()))?;
     let child = clone_child(launch, &plan, &cgroup, &Ends { socket: theirs.as_fd(), gate })?;
     undo.process = Some(child.pidfd.try_clone().or_fail(stage::SYNC, || "copy the pidfd")?);
     drop(theirs);
@@ -122,6 +122,7 @@ fn clone_child(launch: &Launch<'_>, plan: &Plan, cgroup: &Cgroup, ends: &Ends<'_
     let mut keep = door.tasks();
     keep.push(ends.socket);
     keep.extend(ends.gate);
+    keep.extend(preserved(launch.unusual)?);
     keep.extend(plan.namespaces.joined.iter().map(|(_, fd)| fd.as_fd()));
     if let Stdio::Pipes { stdin, stdout, stderr } = launch.stdio {
         keep.extend([stdin, stdout, stderr]);
@@ -138,6 +139,12 @@ fn clone_child(launch: &Launch<'_>, plan: &Plan, cgroup: &Cgroup, ends: &Ends<'_
         Some((_, namespace)) => in_pid_namespace(namespace.as_fd(), || privately(start)),
         None => start(),
     }
+}
+
+/// The descriptors that the caller passes on.
+pub(crate) fn preserved(unusual: Unusual) -> Result<Vec<BorrowedFd<'static>>, Failure> {
+    inherited(unusual.preserve_fds)
+        .or_fail(stage::CONFIG, || format!("pass {} descriptors on", unusual.preserve_fds))
 }
 
 /// Makes children whose memory is closed to the processes around them from their first moment (`PR_SET_DUMPABLE`), up to their
@@ -218,6 +225,11 @@ impl Prepared {
         let all: Vec<BorrowedFd<'_>> = [&root].into_iter().chain(&binds).map(AsFd::as_fd).collect();
         for some in all.chunks(FDS_MAX) {
             wire::send(&self.socket, &Message::Mounts, some)?;
+        }
+        if self.plan.hooks.before_pivot() {
+            wire::expect(&self.socket, &Message::Hooks)?;
+            self.plan.hooks.create_runtime(self.child.pid)?;
+            wire::send(&self.socket, &Message::Hooks, &[])?;
         }
         self.console = wire::expect(&self.socket, &Message::Mounted)?.pop();
         self.root = Some(root);

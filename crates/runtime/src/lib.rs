@@ -10,7 +10,9 @@
 //! | 2 | clone into new name spaces and the cgroup of version 2 | |
 //! | 3 | | enter the cgroups of version 1, join name spaces, raise `lo`, send *ready* |
 //! | 4 | [`Prepared::mount`]: make the root and the volumes as detached mounts, send them | |
-//! | 5 | | attach them, make `/dev`, `/proc`, ..., pivot, open the terminal, send *mounted* |
+//! | 5 | | attach them, make `/dev`, `/proc`, ... |
+//! | | hooks, where there are any, between two *hooks* | |
+//! | | | pivot, open the terminal, send *mounted* |
 //! | 6 | [`Prepared::start`]: send *go* | |
 //! | 7 | | set sysctls, user, capabilities, directory, seccomp; execute |
 //! | 8 | the socket closes at execution: [`Running`] | |
@@ -24,6 +26,7 @@ mod exec;
 mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hooks;
 pub mod init;
 mod launch;
 mod limits;
@@ -78,6 +81,19 @@ pub struct Launch<'a> {
     pub want_netlink: bool,
     /// SIGKILL for the process when the calling thread ends.
     pub die_with_parent: bool,
+    /// What the caller has otherwise than usual.
+    pub unusual: Unusual,
+}
+
+/// What a caller may have otherwise than usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unusual {
+    /// So many descriptors from 3 on, which the caller was started with, are the process's too.
+    pub preserve_fds: u32,
+    /// The root is changed by chroot(2): pivot_root(2) refuses where `/` is a ramdisk.
+    pub no_pivot: bool,
+    /// The process stays in the caller's session keyring.
+    pub no_new_keyring: bool,
 }
 
 /// A process's standard streams.

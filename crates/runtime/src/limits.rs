@@ -21,6 +21,9 @@ const ALWAYS_ALLOWED: [(u32, Option<u32>); 9] = [
     (136, None),
 ];
 
+/// Whether RDMA devices can be limited.
+pub(crate) const RDMA: bool = false;
+
 /// Sorts resources into limits.
 ///
 /// # Errors

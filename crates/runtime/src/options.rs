@@ -51,6 +51,19 @@ const PROPAGATIONS: [(&str, Propagation); 4] = [
 /// Options that would mean something else than a new mount.
 const UNSUPPORTED: [&str; 5] = ["remount", "move", "idmap", "ridmap", "tmpcopyup"];
 
+/// Whether mounts can have identities of their own.
+pub(crate) const IDMAP: bool = false;
+
+/// All options that mean something for every file system.
+pub(crate) fn names() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().flat_map(|(sets, clears, _)| [*sets, *clears]);
+    let twice = attributes.chain(PROPAGATIONS.iter().map(|(name, _)| *name)).chain(["bind"]);
+    let mut all: Vec<String> = twice.flat_map(|name| [name.to_owned(), format!("r{name}")]).collect();
+    all.push("defaults".into());
+    all.sort();
+    all
+}
+
 impl Options {
     /// Sorts options. Later ones override earlier ones.
     ///

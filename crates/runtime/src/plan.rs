@@ -2,9 +2,11 @@
 //!
 //! What is not supported is refused here, before anything is made.
 
+mod hooks;
 mod process;
 mod refuse;
 
+pub(crate) use hooks::{HookPlan, state};
 pub(crate) use process::{Capabilities, ProcessPlan};
 
 use crate::Launch;
@@ -39,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) sysctls: Vec<(String, String)>,
     pub(crate) personality_32: bool,
     pub(crate) process: ProcessPlan,
+    pub(crate) hooks: HookPlan,
+    pub(crate) no_pivot: bool,
 }
 
 /// Which name spaces to make and which to join.
@@ -80,6 +84,8 @@ pub(crate) struct DeviceNode {
     pub(crate) gid: u32,
 }
 
+/// Whether network devices can be moved into a container.
+pub(crate) const NET_DEVICES: bool = false;
 /// The mode of a node that names none.
 const DEVICE_MODE: u32 = 0o666;
 
@@ -111,7 +117,10 @@ impl Plan {
             domainname: config.domainname.clone().filter(|d| !d.is_empty()),
             sysctls: linux.sysctl.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
             personality_32: refuse::personality_is_32(&linux)?,
-            process: ProcessPlan::read(process, config, launch.id, launch.die_with_parent)?,
+            process: ProcessPlan::read(process, config, launch.id, launch.die_with_parent)?
+                .with(launch.unusual),
+            hooks: HookPlan::read(launch),
+            no_pivot: launch.unusual.no_pivot,
             namespaces,
         })
     }
@@ -121,6 +130,17 @@ impl Plan {
         let dev = |m: &&MountPlan| Path::new(&m.destination) == Path::new("/dev");
         self.mounts.iter().find(dev).is_some_and(|m| matches!(m.kind, MountKind::Bind { .. }))
     }
+}
+
+/// What a configuration asks for and only a warning is made of (config.md: capabilities that are not known).
+pub(crate) fn warnings(config: &oci::Spec) -> Vec<String> {
+    let Some(sets) = config.process.as_ref().and_then(|p| p.capabilities.as_ref()) else { return Vec::new() };
+    let oci::LinuxCapabilities { bounding, effective, inheritable, permitted, ambient } = sets;
+    let all = [bounding, effective, inheritable, permitted, ambient].into_iter().flatten().flatten();
+    let mut unknown: Vec<&String> = all.filter(|name| oci::Capability::from_name(name).is_none()).collect();
+    unknown.sort();
+    unknown.dedup();
+    unknown.into_iter().map(|name| format!("capability {name:?} is not known")).collect()
 }
 
 /// A failure of step `config`.

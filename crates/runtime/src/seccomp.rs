@@ -81,6 +81,21 @@ const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
 const ARGUMENTS: u32 = 6;
 
+/// The actions that can be taken.
+pub(crate) fn actions() -> Vec<&'static str> {
+    let can = |one: &&LinuxSeccompAction| action(**one, None).is_ok();
+    LinuxSeccompAction::ALL.iter().filter(can).map(|one| one.name()).collect()
+}
+
+/// The architectures whose programs this machine executes.
+pub(crate) fn architectures() -> Vec<&'static str> {
+    if std::env::consts::ARCH == "x86_64" {
+        [Arch::X86_64, Arch::X86, Arch::X32].iter().map(|one| one.name()).collect()
+    } else {
+        Vec::new()
+    }
+}
+
 /// Makes the program for a profile.
 ///
 /// # Errors

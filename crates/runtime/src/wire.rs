@@ -14,6 +14,8 @@ pub(crate) enum Message {
     Ready,
     /// 4: more detached mounts, in the plan's order, the root first.
     Mounts,
+    /// 5: it is time for the hooks before pivot_root(2); and back, when they have come to a good end.
+    Hooks,
     /// 5: all is mounted; with the terminal's master, if there is one.
     Mounted,
     /// 6: execute.
@@ -25,12 +27,12 @@ pub(crate) enum Message {
 /// A failure's text may quote a configuration, but not a long one.
 const PACKET_MAX: usize = 64 << 10;
 
-/// Gives the other side so long for each packet. A process that is in the container already can be stopped there.
+/// Gives the other side so long for each packet, or as long as it takes. A process that is in the container already can be stopped there.
 ///
 /// # Errors
 /// A failure of step `sync`.
-pub(crate) fn limit(socket: impl AsFd, time: Duration) -> Result<(), Failure> {
-    set_socket_timeout(socket, Timeout::Recv, Some(time)).or_fail(stage::SYNC, || "set a time-out")
+pub(crate) fn limit(socket: impl AsFd, time: Option<Duration>) -> Result<(), Failure> {
+    set_socket_timeout(socket, Timeout::Recv, time).or_fail(stage::SYNC, || "set a time-out")
 }
 
 /// Sends a packet.
@@ -41,6 +43,7 @@ pub(crate) fn send(socket: impl AsFd, message: &Message, fds: &[BorrowedFd<'_>])
     let mut packet = vec![match message {
         Message::Ready => b'R',
         Message::Mounts => b'M',
+        Message::Hooks => b'H',
         Message::Mounted => b'D',
         Message::Go => b'G',
         Message::Failed(_) => b'F',
@@ -73,6 +76,7 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Vec<OwnedFd>
         [] => return Ok(None),
         [b'R'] => Message::Ready,
         [b'M'] => Message::Mounts,
+        [b'H'] => Message::Hooks,
         [b'D'] => Message::Mounted,
         [b'G'] => Message::Go,
         [b'F', ref json @ ..] => Message::Failed(serde_json::from_slice(json).map_err(|_| garbled())?),
@@ -107,9 +111,14 @@ mod tests {
     fn packets_read_back() {
         let (a, b) = pair(Kind::Packets).unwrap();
         let failed = Failure { stage: "exec".into(), errno: 2, message: "m".into() };
-        for message in
-            [Message::Ready, Message::Mounts, Message::Mounted, Message::Go, Message::Failed(failed.clone())]
-        {
+        for message in [
+            Message::Ready,
+            Message::Mounts,
+            Message::Hooks,
+            Message::Mounted,
+            Message::Go,
+            Message::Failed(failed.clone()),
+        ] {
             send(&a, &message, &[a.as_fd()]).unwrap();
             let (got, fds) = receive(&b).unwrap().unwrap();
             assert_eq!((got, fds.len()), (message, 1));

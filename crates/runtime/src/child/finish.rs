@@ -111,7 +111,8 @@ fn write(proc: BorrowedFd<'_>, path: &str, value: &str) -> rustix::io::Result<()
 
 /// Kernels without keys, or with all used up for this user, need none.
 fn join_keyring(process: &ProcessPlan) -> Result<(), Failure> {
-    match sampan_sys::host::new_session_keyring(&process.keyring) {
+    let Some(name) = &process.keyring else { return Ok(()) };
+    match sampan_sys::host::new_session_keyring(name) {
         Err(e) if e.kind() == std::io::ErrorKind::Unsupported => Ok(()),
         joined => joined.or_fail(stage::PROCESS, || "join a session keyring"),
     }
@@ -246,7 +247,7 @@ fn last_attributes(process: &ProcessPlan) -> Result<(), Failure> {
     }
     rustix::process::umask(Mode::from_raw_mode(process.umask & 0o777));
     reset_signals();
-    close_on_exec_from(3).or_fail(stage::PROCESS, || "close_range")
+    close_on_exec_from(3 + process.preserve_fds).or_fail(stage::PROCESS, || "close_range")
 }
 
 /// SIGKILL when the parent ends. It may have ended before that was asked for: then the socket has no other end.

@@ -9,16 +9,17 @@ pub(super) struct Flag {
     name: &'static str,
     short: Option<char>,
     takes_value: bool,
+    help: &'static str,
 }
 
 /// An option without a value.
-pub(super) const fn flag(name: &'static str, short: Option<char>) -> Flag {
-    Flag { name, short, takes_value: false }
+pub(super) const fn flag(name: &'static str, short: Option<char>, help: &'static str) -> Flag {
+    Flag { name, short, takes_value: false, help }
 }
 
 /// An option with a value.
-pub(super) const fn value(name: &'static str, short: Option<char>) -> Flag {
-    Flag { name, short, takes_value: true }
+pub(super) const fn value(name: &'static str, short: Option<char>, help: &'static str) -> Flag {
+    Flag { name, short, takes_value: true, help }
 }
 
 /// What was given.
@@ -38,6 +39,19 @@ impl Parsed {
     /// An option's last value.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.given.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// An option's last value, unless that is empty.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.value(name).filter(|value| !value.is_empty())
+    }
+
+    /// An option's last value as a number.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, CliError> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| CliError::Usage(format!("invalid value {text:?} for flag --{name}")))
+        };
+        self.text(name).map(read).transpose()
     }
 
     /// An option's values.
@@ -72,7 +86,8 @@ pub(super) fn parse(flags: &[Flag], args: &[String]) -> Result<Parsed, CliError>
         let (name, inline) = name.split_once('=').map_or((name, None), |(n, v)| (n, Some(v.to_owned())));
         let is =
             |f: &&Flag| f.name == name || f.short.is_some_and(|s| name.len() == 1 && name.starts_with(s));
-        let flag = flags.iter().find(is).ok_or_else(|| CliError::Usage(format!("no such option: {arg}")))?;
+        let all = || flags.iter().chain([&HELP]);
+        let flag = all().find(is).ok_or_else(|| CliError::Usage(format!("no such option: {arg}")))?;
         let value = match (inline, flag.takes_value) {
             (Some(value), _) => value,
             (None, false) => "true".into(),
@@ -86,11 +101,27 @@ pub(super) fn parse(flags: &[Flag], args: &[String]) -> Result<Parsed, CliError>
     Ok(parsed)
 }
 
+/// Every verb has it.
+const HELP: Flag = flag("help", Some('h'), "show help");
+
+/// The options, a line each.
+pub(super) fn describe(flags: &[Flag]) -> String {
+    let left = |f: &Flag| {
+        let value = if f.takes_value { " value" } else { "" };
+        let short = f.short.map(|s| format!(", -{s}{value}")).unwrap_or_default();
+        format!("   --{}{value}{short}", f.name)
+    };
+    let all: Vec<_> = flags.iter().chain([&HELP]).map(|f| (left(f), f.help)).collect();
+    let width = all.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    all.iter().map(|(left, help)| format!("{left:width$}  {help}\n")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FLAGS: &[Flag] = &[value("bundle", Some('b')), flag("detach", Some('d')), value("env", Some('e'))];
+    const FLAGS: &[Flag] =
+        &[value("bundle", Some('b'), "where"), flag("detach", Some('d'), "how"), value("env", Some('e'), "")];
 
     fn check(args: &str, bundle: Option<&str>, detach: bool, rest: &[&str]) {
         let words: Vec<String> = args.split(' ').map(str::to_owned).collect();
@@ -109,6 +140,12 @@ mod tests {
     }
 
     #[test]
+    fn options_are_described() {
+        let text = "   --bundle value, -b value  where\n   --detach, -d              how\n";
+        assert!(describe(FLAGS).starts_with(text), "{}", describe(FLAGS));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (args, word) in [(vec!["--nope"], "--nope"), (vec!["-b"], "-b")] {
             let words: Vec<String> = args.into_iter().map(str::to_owned).collect();
@@ -118,5 +155,7 @@ mod tests {
             let parsed = Parsed { given: vec![], rest: vec![bad.into()] };
             assert!(parsed.id().is_err(), "{bad}");
         }
+        let parsed = Parsed { given: vec![("bundle", "x".into())], rest: vec![] };
+        assert!(parsed.number::<u32>("bundle").unwrap_err().to_string().contains("\"x\""));
     }
 }

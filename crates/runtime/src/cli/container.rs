@@ -1,22 +1,26 @@
-//! `start`, `state`, `kill`, `delete`, `pause`, `resume`.
+//! What is done to a container that is there: `start`, `state`, `kill`, `delete`, `pause`, `resume`.
 
-use super::args::{Flag, flag, parse};
+use super::args::{Flag, Parsed, flag};
 use super::state::{Folder, State, Status};
 use super::{CliError, Context};
 use crate::wire::{self, Message};
-use sampan_spec::Signal;
+use sampan_spec::{Signal, oci};
 use sampan_sys::process::signal;
 use sampan_sys::socket::{Kind, connect_unix_as};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 
+pub(super) const KILL: &[Flag] = &[flag("all", Some('a'), "to all of the container's processes")];
+pub(super) const DELETE: &[Flag] =
+    &[flag("force", Some('f'), "kill it first, and be content if there is none")];
+
 /// How long a killed process may take to end, in seconds.
 const PATIENCE: i64 = 10;
 
 /// `start ID`: lets a created process execute its program.
-pub(super) fn start(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    let (folder, state) = find(&context, parse(&[], args)?.id()?)?;
+pub(super) fn start(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    let (folder, state) = find(&context, args.id()?)?;
     let status = folder.status(&state)?;
     if status != Status::Created {
         return Err(CliError::WrongState { verb: "start", status: status.name() });
@@ -31,33 +35,36 @@ pub(super) fn start(context: Context<'_>, args: &[String]) -> Result<i32, CliErr
         Some((Message::Failed(failure), _)) => Err(failure),
         Some(_) => Err(crate::failure::failure("sync", "the container's process is not in step")),
     });
-    started.map(|()| 0).map_err(|failure| CliError::Start { verb: "start", failure })
+    started.and_then(|()| state.poststart()).map(|()| 0).map_err(|failure| {
+        // One that has not come far enough ends by itself.
+        let _ = state.process().map(|process| signal(&process, Signal::KILL.number()));
+        CliError::Start { verb: "start", failure }
+    })
 }
 
 /// `state ID`: prints the state (runtime specification, runtime.md).
-pub(super) fn state(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    let (folder, state) = find(&context, parse(&[], args)?.id()?)?;
+pub(super) fn state(mut context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    let (folder, state) = find(&context, args.id()?)?;
     let status = folder.status(&state)?;
-    let root = state.config.root.as_ref().map(|r| state.bundle.join(&r.path));
-    let shown = serde_json::json!({
-        "ociVersion": "1.2.0",
+    let pid = if status == Status::Stopped { 0 } else { state.pid };
+    let mut shown = serde_json::json!({
+        "ociVersion": oci::VERSION,
         "id": state.id,
-        "pid": if status == Status::Stopped { 0 } else { state.pid },
+        "pid": pid,
         "status": status.name(),
         "bundle": state.bundle,
-        "rootfs": root,
+        "rootfs": state.config.root.as_ref().map(|r| state.bundle.join(&r.path)),
         "created": state.created,
-        "annotations": state.config.annotations,
+        "owner": "",
     });
-    writeln!(context.out, "{shown:#}")
-        .map_err(|source| CliError::System { what: "write to stdout", source })?;
-    Ok(0)
+    if let Some(annotations) = &state.config.annotations {
+        shown["annotations"] = serde_json::json!(annotations);
+    }
+    context.print(&shown).map(|()| 0)
 }
 
 /// `kill [--all] ID [SIGNAL]`.
-pub(super) fn kill(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    const FLAGS: &[Flag] = &[flag("all", Some('a'))];
-    let args = parse(FLAGS, args)?;
+pub(super) fn kill(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
     let (_, state) = find(&context, args.id()?)?;
     let wanted = args.rest.get(1).map_or(Ok(Signal::TERM), |s| s.parse::<Signal>());
     let wanted = wanted.map_err(|e| CliError::Usage(e.to_string()))?;
@@ -87,9 +94,7 @@ fn send(process: &OwnedFd, number: i32) -> Result<(), CliError> {
 }
 
 /// `delete [--force] ID`.
-pub(super) fn delete(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    const FLAGS: &[Flag] = &[flag("force", Some('f'))];
-    let args = parse(FLAGS, args)?;
+pub(super) fn delete(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
     let force = args.has("force");
     let id = args.id()?;
     let (folder, state) = match find(&context, id) {
@@ -105,7 +110,9 @@ pub(super) fn delete(context: Context<'_>, args: &[String]) -> Result<i32, CliEr
         wait_for_end(&process)?;
     }
     state.cgroup()?.remove()?;
-    folder.remove().map(|()| 0)
+    folder.remove()?;
+    state.poststop(context.log);
+    Ok(0)
 }
 
 /// Waits for a process that need not be our child.
@@ -120,9 +127,18 @@ fn wait_for_end(process: &OwnedFd) -> Result<(), CliError> {
     }
 }
 
-/// `pause ID` and `resume ID`.
-pub(super) fn pause(context: Context<'_>, args: &[String], frozen: bool) -> Result<i32, CliError> {
-    let (folder, state) = find(&context, parse(&[], args)?.id()?)?;
+/// `pause ID`.
+pub(super) fn pause(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    freeze(&context, args, true)
+}
+
+/// `resume ID`.
+pub(super) fn resume(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    freeze(&context, args, false)
+}
+
+fn freeze(context: &Context<'_>, args: &Parsed, frozen: bool) -> Result<i32, CliError> {
+    let (folder, state) = find(context, args.id()?)?;
     let status = folder.status(&state)?;
     match (status, frozen) {
         (Status::Running | Status::Created, true) => state.cgroup()?.freeze()?,
@@ -133,6 +149,11 @@ pub(super) fn pause(context: Context<'_>, args: &[String], frozen: bool) -> Resu
         }
     }
     Ok(0)
+}
+
+/// `checkpoint` and `restore`.
+pub(super) fn unsupported(_: Context<'_>, _: &Parsed) -> Result<i32, CliError> {
+    Err(CliError::Usage("checkpoint and restore are not supported by this runtime".into()))
 }
 
 pub(super) fn find(context: &Context<'_>, id: &str) -> Result<(Folder, State), CliError> {

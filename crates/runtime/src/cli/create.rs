@@ -1,11 +1,12 @@
 //! `create` and `run`.
 
-use super::args::{Flag, Parsed, flag, parse, value};
+use super::args::Parsed;
 use super::foreground::{Ending, follow};
+use super::log::Log;
 use super::state::{Folder, State, start_time};
 use super::{CliError, Context};
 use crate::launch::prepare_behind;
-use crate::{Launch, Running, Stdio};
+use crate::{Launch, Running, Stdio, Unusual};
 use sampan_spec::bundle::RootFs;
 use sampan_spec::oci;
 use sampan_sys::socket::{self, Kind};
@@ -13,29 +14,9 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-const CREATE: &[Flag] = &[
-    value("bundle", Some('b')),
-    value("console-socket", None),
-    value("pid-file", None),
-    value("preserve-fds", None),
-    flag("no-pivot", None),
-    flag("no-new-keyring", None),
-];
-const RUN: &[Flag] = &[
-    value("bundle", Some('b')),
-    value("console-socket", None),
-    value("pid-file", None),
-    value("preserve-fds", None),
-    flag("no-pivot", None),
-    flag("no-new-keyring", None),
-    flag("detach", Some('d')),
-    flag("keep", None),
-    flag("no-subreaper", None),
-];
-
 /// `create [--bundle DIR] [--console-socket PATH] [--pid-file PATH] ID`: a process that waits for `start`.
-pub(super) fn create(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    let new = New::read(&context, parse(CREATE, args)?)?;
+pub(super) fn create(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    let new = New::read(&context, args)?;
     new.folder.create()?;
     let created = new.create();
     if created.is_err() {
@@ -46,8 +27,8 @@ pub(super) fn create(context: Context<'_>, args: &[String]) -> Result<i32, CliEr
 }
 
 /// `run [--detach] [--keep] ... ID`: as `create`, `start`, and in the foreground wait and `delete`.
-pub(super) fn run(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    let new = New::read(&context, parse(RUN, args)?)?;
+pub(super) fn run(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    let new = New::read(&context, args)?;
     new.folder.create()?;
     let ran = new.run();
     let keep = new.args.has("keep") || (new.args.has("detach") && ran.is_ok());
@@ -67,18 +48,28 @@ pub(super) fn refuse(args: &Parsed, names: &[&str]) -> Result<(), CliError> {
     given.map_or(Ok(()), |name| Err(CliError::Usage(format!("--{name} is not supported"))))
 }
 
+/// What the caller has otherwise than usual. One that was given descriptors by systemd passes them on (sd_listen_fds(3)).
+pub(super) fn unusual(args: &Parsed) -> Result<Unusual, CliError> {
+    let listening = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse().ok()).unwrap_or(0u32);
+    Ok(Unusual {
+        preserve_fds: args.number("preserve-fds")?.unwrap_or(0u32).saturating_add(listening),
+        no_pivot: args.has("no-pivot"),
+        no_new_keyring: args.has("no-new-keyring"),
+    })
+}
+
 /// A container to make.
-struct New {
+struct New<'a> {
     id: String,
-    args: Parsed,
+    args: &'a Parsed,
+    log: &'a Log,
     folder: Folder,
     bundle: PathBuf,
     config: oci::Spec,
 }
 
-impl New {
-    fn read(context: &Context<'_>, args: Parsed) -> Result<Self, CliError> {
-        refuse(&args, &["preserve-fds", "no-pivot", "no-new-keyring"])?;
+impl<'a> New<'a> {
+    fn read(context: &'a Context<'_>, args: &'a Parsed) -> Result<Self, CliError> {
         let id = args.id()?.to_owned();
         let bundle = Path::new(args.value("bundle").unwrap_or("."));
         let bundle = fs::canonicalize(bundle).map_err(|source| CliError::File {
@@ -88,7 +79,10 @@ impl New {
         })?;
         let config = read_json(&bundle.join("config.json"))?;
         let folder = Folder::of(context, &id);
-        Ok(Self { id, args, folder, bundle, config })
+        for warning in crate::plan::warnings(&config) {
+            context.log.warn(&warning);
+        }
+        Ok(Self { id, args, log: context.log, folder, bundle, config })
     }
 
     fn terminal(&self) -> bool {
@@ -110,11 +104,12 @@ impl New {
             sandbox: None,
             want_netlink: false,
             die_with_parent: false,
+            unusual: unusual(self.args)?,
         }))
     }
 
     fn create(&self) -> Result<(), CliError> {
-        let console = ConsoleSocket::needed(&self.args, self.terminal())?;
+        let console = ConsoleSocket::needed(self.args, self.terminal())?;
         let path = self.folder.gate();
         let gate = socket::bind_unix_as(&path, Kind::Packets).map_err(|source| CliError::File {
             what: "bind",
@@ -129,16 +124,23 @@ impl New {
 
     fn run(&self) -> Result<i32, CliError> {
         let detach = self.args.has("detach");
-        let console = ConsoleSocket::needed(&self.args, self.terminal() && detach)?;
+        let console = ConsoleSocket::needed(self.args, self.terminal() && detach)?;
         let started = self.launch(|launch| prepare_behind(launch, None))?.and_then(crate::Prepared::start);
         let running = started.map_err(|failure| CliError::Start { verb: "run", failure })?;
         self.announce(&running, console.as_ref()).inspect_err(|_| undo(&running))?;
+        let state = self.state(&running);
+        state.poststart().map_err(|failure| {
+            undo(&running);
+            state.poststop(self.log);
+            CliError::Start { verb: "run", failure }
+        })?;
         if detach {
             return Ok(0);
         }
         let ended = follow(&Ending { pidfd: running.pidfd.as_fd(), console: running.console.as_ref() });
         if !self.args.has("keep") {
             running.sandbox.cgroup.remove()?;
+            state.poststop(self.log);
         }
         ended
     }
@@ -148,7 +150,13 @@ impl New {
         if let (Some(socket), Some(master)) = (console, &running.console) {
             socket.send(master.as_fd())?;
         }
-        self.folder.write(&State {
+        send_pidfd(self.args, running.pidfd.as_fd())?;
+        self.folder.write(&self.state(running))?;
+        write_pid_file(self.args, running.pid)
+    }
+
+    fn state(&self, running: &Running) -> State {
+        State {
             id: self.id.clone(),
             pid: running.pid,
             started: start_time(running.pid),
@@ -156,8 +164,7 @@ impl New {
             created: sampan_spec::Timestamp::now(),
             cgroup: running.sandbox.cgroup.path().to_owned(),
             config: self.config.clone(),
-        })?;
-        write_pid_file(&self.args, running.pid)
+        }
     }
 }
 
@@ -174,7 +181,7 @@ pub(super) struct ConsoleSocket(OwnedFd);
 impl ConsoleSocket {
     /// Connects, where a terminal is to be sent; there must be a socket exactly then.
     pub(super) fn needed(args: &Parsed, terminal: bool) -> Result<Option<Self>, CliError> {
-        match (args.value("console-socket").filter(|p| !p.is_empty()), terminal) {
+        match (args.text("console-socket"), terminal) {
             (None, false) => Ok(None),
             (None, true) => Err(CliError::Usage(
                 "cannot allocate tty if the runtime will detach without setting console socket".into(),
@@ -197,8 +204,15 @@ impl ConsoleSocket {
     }
 }
 
+/// `--pidfd-socket`.
+pub(super) fn send_pidfd(args: &Parsed, pidfd: BorrowedFd<'_>) -> Result<(), CliError> {
+    let Some(path) = args.text("pidfd-socket").map(PathBuf::from) else { return Ok(()) };
+    let sent = socket::connect_unix(&path).and_then(|s| socket::send_with_fds(&s, b"pidfd", &[pidfd]));
+    sent.map(drop).map_err(|source| CliError::File { what: "send the pidfd to", path, source })
+}
+
 pub(super) fn write_pid_file(args: &Parsed, pid: i32) -> Result<(), CliError> {
-    let Some(path) = args.value("pid-file").filter(|p| !p.is_empty()).map(PathBuf::from) else {
+    let Some(path) = args.text("pid-file").map(PathBuf::from) else {
         return Ok(());
     };
     let mut new = path.clone().into_os_string();

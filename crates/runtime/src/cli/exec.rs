@@ -1,55 +1,36 @@
 //! `exec`.
 
-use super::args::{Flag, Parsed, flag, parse, value};
+use super::args::Parsed;
 use super::container::find;
-use super::create::{ConsoleSocket, read_json, refuse, write_pid_file};
+use super::create::{ConsoleSocket, read_json, refuse, send_pidfd, unusual, write_pid_file};
 use super::foreground::{Ending, follow};
 use super::state::{State, Status};
 use super::{CliError, Context};
 use crate::{ExecTarget, Stdio};
 use sampan_spec::oci::{self, Capability};
+use sampan_sys::cgroup::Cgroup;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-const FLAGS: &[Flag] = &[
-    value("console-socket", None),
-    value("cwd", None),
-    value("env", Some('e')),
-    flag("tty", Some('t')),
-    value("user", Some('u')),
-    value("additional-gids", Some('g')),
-    value("process", Some('p')),
-    flag("detach", Some('d')),
-    value("pid-file", None),
-    value("process-label", None),
-    value("apparmor", None),
-    flag("no-new-privs", None),
-    value("cap", Some('c')),
-    value("preserve-fds", None),
-    value("cgroup", None),
-    flag("ignore-paused", None),
-    flag("no-subreaper", None),
-];
-
 /// `exec [options] ID COMMAND [ARGUMENT...]` or `exec --process FILE ID`.
-pub(super) fn exec(context: Context<'_>, args: &[String]) -> Result<i32, CliError> {
-    let args = parse(FLAGS, args)?;
-    refuse(&args, &["process-label", "preserve-fds", "cgroup", "ignore-paused"])?;
+pub(super) fn exec(context: Context<'_>, args: &Parsed) -> Result<i32, CliError> {
+    refuse(args, &["ignore-paused"])?;
     let (folder, state) = find(&context, args.id()?)?;
     if folder.status(&state)? == Status::Stopped {
         return Err(CliError::WrongState { verb: "exec in", status: Status::Stopped.name() });
     }
-    let process = process(&args, &state)?;
+    let process = process(args, &state)?;
     let terminal = process.terminal.unwrap_or(false);
     let detach = args.has("detach");
-    let console = ConsoleSocket::needed(&args, terminal && detach)?;
+    let console = ConsoleSocket::needed(args, terminal && detach)?;
     let pidfd = state.process().ok_or(CliError::NotRunning)?;
     let target = ExecTarget {
         id: &state.id,
         pidfd: pidfd.as_fd(),
-        cgroup: &state.cgroup()?,
+        cgroup: &cgroup(args, &state)?,
         config: &state.config,
         die_with_parent: false,
+        unusual: unusual(args)?,
     };
     let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let pipes = Stdio::Pipes { stdin: stdin.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
@@ -59,11 +40,23 @@ pub(super) fn exec(context: Context<'_>, args: &[String]) -> Result<i32, CliErro
     if let (Some(socket), Some(master)) = (console, &started.console) {
         socket.send(master.as_fd())?;
     }
-    write_pid_file(&args, started.pid)?;
+    send_pidfd(args, started.pidfd.as_fd())?;
+    write_pid_file(args, started.pid)?;
     if detach {
         return Ok(0);
     }
     follow(&Ending { pidfd: started.pidfd.as_fd(), console: started.console.as_ref() })
+}
+
+/// The container's cgroup, or one that is there below it.
+fn cgroup(args: &Parsed, state: &State) -> Result<Cgroup, CliError> {
+    let own = state.cgroup()?;
+    let Some(below) = args.text("cgroup") else { return Ok(own) };
+    if below.contains(':') {
+        return Err(CliError::Usage("--cgroup for single controllers is not supported".into()));
+    }
+    let path = format!("{}/{}", own.path(), below.trim_start_matches('/'));
+    Ok(Cgroup::at(own.layout(), path.trim_end_matches('/'))?)
 }
 
 /// The process of `--process`, or the container's own with other arguments.
@@ -89,6 +82,9 @@ fn process(args: &Parsed, state: &State) -> Result<oci::Process, CliError> {
     }
     if let Some(profile) = args.value("apparmor") {
         process.apparmor_profile = Some(profile.to_owned());
+    }
+    if let Some(label) = args.text("process-label") {
+        process.selinux_label = Some(label.to_owned());
     }
     set_user(&mut process, args)?;
     add_capabilities(&mut process, &args.values("cap"))?;

@@ -1,7 +1,10 @@
 //! What the command line remembers of a container between two commands.
 
+use super::log::Log;
 use super::{CliError, Context};
-use sampan_spec::oci;
+use crate::hooks;
+use sampan_spec::journal::Failure;
+use sampan_spec::oci::{self, ContainerState, Hook, Hooks};
 use sampan_sys::cgroup::{Cgroup, Layout};
 use sampan_sys::process::pidfd_open;
 use serde::{Deserialize, Serialize};
@@ -53,6 +56,18 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn of(context: &Context<'_>, id: &str) -> Self {
         Self(context.root.join(id))
+    }
+
+    /// All that there are, in the order of their names.
+    pub(super) fn all(context: &Context<'_>) -> Result<Vec<(String, Self)>, CliError> {
+        let failed = |source| CliError::File { what: "read", path: context.root.clone(), source };
+        let entries = match fs::read_dir(&context.root) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?,
+        };
+        let mut ids: Vec<String> = entries.iter().filter_map(|e| e.file_name().into_string().ok()).collect();
+        ids.sort();
+        Ok(ids.into_iter().map(|id| (id.clone(), Self::of(context, &id))).collect())
     }
 
     /// Makes it; it must not exist.
@@ -115,6 +130,30 @@ impl Folder {
 }
 
 impl State {
+    /// Executes the hooks behind the program's start.
+    pub(super) fn poststart(&self) -> Result<(), Failure> {
+        self.hooks(|hooks| &hooks.poststart, "poststart", ContainerState::Running)
+    }
+
+    /// Executes the hooks behind the container's removal. What goes wrong there stops nothing.
+    pub(super) fn poststop(&self, log: &Log) {
+        if let Err(failure) = self.hooks(|hooks| &hooks.poststop, "poststop", ContainerState::Stopped) {
+            log.warn(&failure.message);
+        }
+    }
+
+    fn hooks(
+        &self,
+        list: fn(&Hooks) -> &Option<Vec<Hook>>,
+        name: &str,
+        status: ContainerState,
+    ) -> Result<(), Failure> {
+        let pid = if status == ContainerState::Stopped { 0 } else { self.pid };
+        let state = oci::State { pid, ..crate::plan::state(&self.id, &self.bundle, &self.config) };
+        let hooks = self.config.hooks.as_ref().and_then(|hooks| list(hooks).as_deref());
+        hooks::run(hooks.unwrap_or_default(), name, &state, status)
+    }
+
     pub(super) fn cgroup(&self) -> Result<Cgroup, CliError> {
         Ok(Cgroup::at(&Layout::detect()?, &self.cgroup)?)
     }

@@ -1,7 +1,7 @@
 //! `process` of a configuration, read. Container processes and exec processes have the same.
 
 use super::bad;
-use crate::seccomp;
+use crate::{Unusual, seccomp};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 use sampan_spec::journal::Failure;
@@ -26,8 +26,11 @@ pub(crate) struct ProcessPlan {
     pub(crate) oom_score_adj: Option<i32>,
     pub(crate) console_size: Option<(u16, u16)>,
     pub(crate) seccomp: Option<seccomp::Program>,
-    pub(crate) keyring: CString,
+    /// The name of its session keyring; `None` leaves it in the caller's.
+    pub(crate) keyring: Option<CString>,
     pub(crate) die_with_parent: bool,
+    /// So many descriptors behind the standard ones are its own, too.
+    pub(crate) preserve_fds: u32,
 }
 
 /// The five sets (capabilities(7)).
@@ -79,9 +82,16 @@ impl ProcessPlan {
             oom_score_adj: process.oom_score_adj,
             console_size: console_size(process)?,
             seccomp: profile.map(seccomp::program).transpose()?,
-            keyring: c_string(&format!("_ses.{id}"), "the container's id")?,
+            keyring: Some(c_string(&format!("_ses.{id}"), "the container's id")?),
             die_with_parent,
+            preserve_fds: 0,
         })
+    }
+
+    /// The same with what its caller has otherwise than usual.
+    pub(crate) fn with(self, unusual: Unusual) -> Self {
+        let keyring = self.keyring.filter(|_| !unusual.no_new_keyring);
+        Self { preserve_fds: unusual.preserve_fds, keyring, ..self }
     }
 }
 

@@ -7,10 +7,7 @@ use sampan_sys::process::Namespaces;
 
 /// Refuses the parts of a configuration that are not supported.
 pub(super) fn unsupported(config: &Spec) -> Result<(), Failure> {
-    let has_hooks =
-        config.hooks.as_ref().is_some_and(|hooks| hooks.lists().iter().any(|list| !list.is_empty()));
     let top = [
-        (has_hooks, "hooks"),
         (config.vm.is_some(), "vm"),
         (config.windows.is_some(), "windows"),
         (config.solaris.is_some(), "solaris"),

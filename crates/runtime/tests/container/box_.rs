@@ -98,6 +98,7 @@ impl Box_ {
             sandbox,
             want_netlink: false,
             die_with_parent: true,
+            unusual: Default::default(),
         })
     }
 

@@ -363,6 +363,7 @@ fn many_layers_and_long_paths() {
         sandbox: None,
         want_netlink: true,
         die_with_parent: true,
+        unusual: Default::default(),
     };
     let mut prepared = sampan_runtime::prepare(&launch).unwrap();
     assert!(prepared.take_netlink().is_some() && prepared.netns().is_some());

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, although it is its own harness")]
 
 mod box_;
+mod hooks;
 mod look;
 mod restart;
 mod stop;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         return ExitCode::from(code as u8);
     }
     let filter = args.iter().find(|a| !a.starts_with('-'));
-    let all: Vec<Test> = [look::TESTS, restart::TESTS, stop::TESTS, verbs::TESTS].concat();
+    let all: Vec<Test> = [look::TESTS, restart::TESTS, stop::TESTS, verbs::TESTS, hooks::TESTS].concat();
     let wanted = all.iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
     let mut failed = Vec::new();
     for (name, test) in wanted {

@@ -95,6 +95,7 @@ fn exec_is_inside() {
         cgroup: &running.sandbox.cgroup,
         config: &config,
         die_with_parent: true,
+        unusual: Default::default(),
     };
     let script = "hostname; ls -d /layer /proc/1 2>/dev/null; for n in mnt pid net uts ipc cgroup; do readlink /proc/self/ns/$n; \
                   done; cat /proc/self/cgroup | cut -d: -f3 | sort | uniq; grep CapEff /proc/self/status; id -u; pwd; echo $HOME; \
@@ -127,6 +128,7 @@ fn exec_failures() {
         cgroup: &running.sandbox.cgroup,
         config: &config,
         die_with_parent: true,
+        unusual: Default::default(),
     };
     let streams = Streams::new();
     for (program, cwd, stage, errno) in
@@ -160,6 +162,7 @@ fn a_terminal() {
         cgroup: &running.sandbox.cgroup,
         config: &config,
         die_with_parent: false,
+        unusual: Default::default(),
     };
     let wanted = process(&["tty"], |_| {});
     let process = exec(&target, &wanted, Stdio::Terminal { size: None }).unwrap();

@@ -17,18 +17,23 @@ pub(crate) const TESTS: &[Test] = &[
     ("errors_of_the_command_line", errors_of_the_command_line),
     ("a_console_socket", a_console_socket),
     ("pause_and_resume", pause_and_resume),
+    ("verbs_that_look", verbs_that_look),
+    ("limits_change", limits_change),
+    ("a_written_configuration_runs", a_written_configuration_runs),
+    ("descriptors_are_passed_on", descriptors_are_passed_on),
+    ("the_root_is_changed_without_pivot", the_root_is_changed_without_pivot),
 ];
 
 /// What makes this program the runtime.
 pub(crate) const ROOT: &str = "--root";
 
 /// A bundle on disk: the layer itself is the root.
-struct Bundle {
-    box_: Box_,
+pub(crate) struct Bundle {
+    pub(crate) box_: Box_,
 }
 
 impl Bundle {
-    fn new(args: &[&str], change: impl FnOnce(&mut Value)) -> Self {
+    pub(crate) fn new(args: &[&str], change: impl FnOnce(&mut Value)) -> Self {
         let mut box_ = Box_::new(args);
         box_.config["root"]["path"] = json!("layer");
         change(&mut box_.config);
@@ -38,7 +43,7 @@ impl Bundle {
     }
 
     /// Output goes into files: a container that goes on would keep a pipe open.
-    fn call(&self, args: &[&str]) -> Output {
+    pub(crate) fn call(&self, args: &[&str]) -> Output {
         let (out, err) = (self.box_.path("out"), self.box_.path("err"));
         let status = Command::new(std::env::current_exe().unwrap())
             .args([ROOT, self.box_.path("state").to_str().unwrap()])
@@ -53,7 +58,7 @@ impl Bundle {
     }
 
     /// Calls it and takes exit code and output.
-    fn check(&self, args: &[&str], code: i32, text: &str) {
+    pub(crate) fn check(&self, args: &[&str], code: i32, text: &str) {
         let output = self.call(args);
         let got = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert_eq!((output.status.code(), got.trim()), (Some(code), text), "{args:?}");
@@ -164,7 +169,12 @@ fn errors_of_the_command_line() {
     assert_nothing_left(&bundle.box_);
     bundle.check(&["create", id], 1, &text.replace("run failed", "create failed"));
     assert_nothing_left(&bundle.box_);
-    bundle.check(&["create", "--preserve-fds", "2", id], 1, "--preserve-fds is not supported");
+    let text =
+        "create failed: unable to start container process: pass 700 descriptors on: bad file descriptor";
+    bundle.check(&["create", "--preserve-fds", "700", id], 1, text);
+    bundle.check(&["create", "--preserve-fds", "x", id], 1, "invalid value \"x\" for flag --preserve-fds");
+    bundle.check(&["checkpoint", id], 1, "checkpoint and restore are not supported by this runtime");
+    bundle.check(&["fly", id], 1, "no such command: fly: see sampan-runtime --help");
     bundle.check(&["create", "--nope", id], 1, "no such option: --nope");
     bundle.check(&["create", "a/b"], 1, "invalid container ID format: \"a/b\"");
     let late = Bundle::new(&["/late"], |_| {});
@@ -214,4 +224,105 @@ fn pause_and_resume() {
     bundle.check(&["resume", id], 1, "cannot resume a container in the running state");
     bundle.check(&["delete", "-f", id], 0, "");
     assert_nothing_left(&bundle.box_);
+}
+
+/// A command's output in JSON.
+fn json_of(bundle: &Bundle, args: &[&str]) -> Value {
+    let output = bundle.call(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn verbs_that_look() {
+    let bundle = Bundle::new(&["/bin/sleep", "1000"], |config| {
+        config["annotations"] = json!({"a": "b"});
+        config["process"]["capabilities"]["bounding"].as_array_mut().unwrap().push(json!("CAP_OF_TOMORROW"));
+    });
+    let id = bundle.box_.id.as_str();
+    let log = bundle.box_.path("log");
+    bundle.check(&["--log", log.to_str().unwrap(), "run", "-d", id], 0, "");
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("level=warning") && text.contains("CAP_OF_TOMORROW"), "{text}");
+    let state = json_of(&bundle, &["state", id]);
+    assert_eq!(state["annotations"], json!({"a": "b"}));
+    let pid = &state["pid"];
+    assert_eq!(json_of(&bundle, &["ps", "--format", "json", id]), json!([pid]));
+    let table = String::from_utf8(bundle.call(&["ps", id]).stdout).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("PID") && lines[1].ends_with("sleep 1000"), "{table}");
+    let listed = json_of(&bundle, &["list", "-f", "json"]);
+    let first = &listed[0];
+    assert_eq!((&first["id"], &first["pid"], &first["status"]), (&json!(id), pid, &json!("running")));
+    bundle.check(&["list", "-q"], 0, id);
+    let stats = json_of(&bundle, &["events", "--stats", id]);
+    assert_eq!((&stats["type"], &stats["data"]["pids"]["current"]), (&json!("stats"), &json!(1)));
+    let features = json_of(&bundle, &["features"]);
+    let kinds = features["linux"]["namespaces"].as_array().unwrap();
+    assert!(kinds.contains(&json!("pid")) && features["hooks"][0] == json!("prestart"), "{features}");
+    let help = String::from_utf8(bundle.call(&["run", "--help"]).stdout).unwrap();
+    assert!(help.contains("--pid-file value"), "{help}");
+    bundle.check(&["delete", "-f", id], 0, "");
+    bundle.check(&["list", "-q"], 0, "");
+}
+
+fn limits_change() {
+    let bundle = Bundle::new(&["/bin/sleep", "1000"], |_| {});
+    let id = bundle.box_.id.as_str();
+    bundle.check(&["run", "-d", id], 0, "");
+    bundle.check(&["update", "--memory", "67108864", "--pids-limit", "50", id], 0, "");
+    let stats = json_of(&bundle, &["events", "--stats", id]);
+    let data = &stats["data"];
+    assert_eq!((&data["pids"]["limit"], &data["memory"]["usage"]["limit"]), (&json!(50), &json!(67_108_864)));
+    let file = bundle.box_.path("resources");
+    fs::write(&file, r#"{"pids":{"limit":60}}"#).unwrap();
+    bundle.check(&["update", "-r", file.to_str().unwrap(), id], 0, "");
+    assert_eq!(json_of(&bundle, &["events", "--stats", id])["data"]["pids"]["limit"], json!(60));
+    bundle.check(&["update", "--memory", "much", id], 1, "invalid value \"much\" for flag --memory");
+    bundle.check(&["delete", "-f", id], 0, "");
+}
+
+fn a_written_configuration_runs() {
+    let bundle = Bundle::new(&["sh"], |_| {});
+    fs::remove_file(bundle.box_.path("config.json")).unwrap();
+    std::os::unix::fs::symlink("layer", bundle.box_.path("rootfs")).unwrap();
+    bundle.check(&["spec"], 0, "");
+    let path = bundle.box_.path("config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(config["process"]["args"], json!(["sh"]));
+    config["process"]["args"] = json!(["sh", "-c", "tty; touch /x 2>/dev/null || echo ro"]);
+    fs::write(&path, config.to_string()).unwrap();
+    bundle.check(&["run", &bundle.box_.id], 0, "/dev/pts/0\r\nro");
+    let text = format!("write {}: file exists", "./config.json");
+    bundle.check(&["spec"], 1, &text);
+}
+
+/// A shell opens them: what this program opens itself is closed at execution.
+fn descriptors_are_passed_on() {
+    let script = "cat <&3; [ -e /proc/self/fd/4 ] || echo closed";
+    let bundle = Bundle::new(&["/bin/sh", "-c", script], |_| {});
+    fs::write(bundle.box_.path("file"), "inherited\n").unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let call = |options: &str| {
+        let command =
+            format!("exec 3<file 4<file; {} {ROOT} state run {options} {}", exe.display(), bundle.box_.id);
+        let mut shell = Command::new("/bin/sh");
+        let output = shell.args(["-c", &command]).current_dir(bundle.box_.folder.path()).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert_eq!(call("--preserve-fds 1"), "inherited\nclosed\n");
+    assert!(!call("").contains("inherited"));
+}
+
+fn the_root_is_changed_without_pivot() {
+    let bundle = Bundle::new(&["/bin/sh", "-c", "ls -d /bin /layer /var 2>/dev/null; pwd"], |_| {});
+    bundle.check(&["run", "--no-pivot", &bundle.box_.id], 0, "/bin\n/");
+    let keyring = |options: &[&str]| {
+        let bundle = Bundle::new(&["/bin/cat", "/proc/keys"], |config| {
+            config["linux"]["maskedPaths"] = json!([]);
+        });
+        let output = bundle.call(&[&["run"], options, &[&bundle.box_.id]].concat());
+        String::from_utf8(output.stdout).unwrap().contains(&format!("_ses.{}", bundle.box_.id))
+    };
+    assert!(keyring(&[]));
+    assert!(!keyring(&["--no-new-keyring"]));
 }
