@@ -1,7 +1,7 @@
 //! The default bridge, as containers and their clients meet it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use sampan_testkit::{Cli, Daemon, eventually, programs};
+use sampan_testkit::{Cli, Daemon, Output, eventually, programs};
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
@@ -123,5 +123,40 @@ fn ranges_and_exposed_ports_are_published() {
     assert_eq!(full.code, 125);
     assert!(full.stderr.contains("all ports are allocated"), "{full:?}");
     daemon.sampan(&["rm", "-f", "a1", "a2"]);
+    daemon.nothing_is_left();
+}
+
+#[test]
+fn a_subnet_that_the_host_uses_is_refused_before_anything_is_made() {
+    let daemon = Daemon::start(programs!());
+    let network = daemon.network();
+    network.output(&["ip", "link", "add", "taken0", "type", "veth", "peer", "name", "taken1"]);
+    network.output(&["ip", "address", "add", "10.77.5.1/24", "dev", "taken0"]);
+    network.output(&["ip", "link", "set", "taken0", "up"]);
+    network.output(&["ip", "link", "set", "taken1", "up"]);
+    network.output(&["ip", "route", "add", "10.78.0.0/16", "via", "10.77.5.9"]);
+    let folder = daemon.scratch().join("other");
+    for (bip, text) in [
+        (
+            "10.77.0.1/16",
+            "the subnet 10.77.0.0/16 of --bip overlaps 10.77.5.0/24, to which the host has a way through taken0",
+        ),
+        (
+            "10.78.3.1/24",
+            "the subnet 10.78.3.0/24 of --bip overlaps 10.78.0.0/16, to which the host has a way through taken0",
+        ),
+        ("10.213.0.129/25", "the subnet 10.213.0.128/25 of --bip overlaps 10.213.0.0/24"),
+    ] {
+        let mut command = network.command(&programs!().sampan.to_string_lossy());
+        let socket = format!("unix://{}", folder.join("sock").display());
+        command
+            .args(["daemon", "--bridge", "refused0", "--bip", bip, "-H", &socket, "--data-root"])
+            .arg(folder.join("data"));
+        command.arg("--exec-root").arg(folder.join("run")).env("SAMPAN_RUNTIME", programs!().runtime);
+        let output = Output::of(command, &[]);
+        assert!(output.code == 1 && output.stderr.contains(text), "{bip}: {output:?}");
+        assert!(!network.output(&["ip", "-o", "link"]).contains("refused0"));
+    }
+    network.output(&["ip", "link", "delete", "taken0"]);
     daemon.nothing_is_left();
 }

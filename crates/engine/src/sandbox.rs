@@ -12,7 +12,7 @@ use crate::engine::{Options, random};
 use crate::{Error, Result};
 use sampan_network::{
     Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortMapping, PortRequest, Ports, attach as join,
-    endpoint, ensure_bridge, firewall,
+    endpoint, ensure_bridge, firewall, refuse_taken,
 };
 use sampan_spec::{ContainerId, NetworkId};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -42,6 +42,9 @@ impl Network {
     /// Makes the bridge and the firewall's table, or finds them.
     pub(crate) fn open(options: &Options) -> Result<Self> {
         let gateway = options.bip.as_deref().map(parse_bip).transpose()?;
+        if let Some(gateway) = gateway {
+            refuse_taken(&options.bridge, gateway)?;
+        }
         let bridge = ensure_bridge(&BridgeConfig { name: options.bridge.clone(), gateway })?;
         let rules = firewall::Network {
             bridge: bridge.name.clone(),

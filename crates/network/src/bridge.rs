@@ -56,6 +56,21 @@ pub fn ensure_bridge(config: &BridgeConfig) -> Result<Bridge, Error> {
     Ok(Bridge { name: config.name.clone(), index: link.index, gateway })
 }
 
+/// Refuses a subnet that overlaps one which the host has a way to, through another link than this bridge.
+pub fn refuse_taken(name: &str, gateway: Ipv4Net) -> Result<(), Error> {
+    let socket = Socket::open(Family::Route).map_err(|source| set_up_error(name, source))?;
+    let own = find(&socket, name)?.map(|link| link.index);
+    let routes = netlink::routes(&socket).map_err(|source| Error::List { what: "routes", source })?;
+    let all = list_addresses(&socket)?.into_iter().chain(routes);
+    let mut others = all.filter(|address| Some(address.link) != own);
+    let taken = others
+        .find_map(|address| Some((address.link, net(address)?)).filter(|(_, net)| net.overlaps(gateway)));
+    let Some((link, taken)) = taken else { return Ok(()) };
+    let link = netlink::link_at(&socket, link).map_err(|source| Error::List { what: "links", source })?;
+    let link = link.map_or_else(|| "several links".to_owned(), |link| link.name);
+    Err(Error::SubnetTaken { subnet: gateway.network(), taken: taken.network(), link })
+}
+
 /// Removes the bridge if it was made here. One that is not there, or not ours, is no error.
 pub fn remove_bridge(name: &str) -> Result<(), Error> {
     let failed = |source| Error::RemoveBridge { name: name.to_owned(), source };

@@ -27,6 +27,16 @@ pub enum Error {
     /// Another container, or the gateway, has the address.
     #[error("Address already in use")]
     AddressInUse,
+    /// The host has a use for the subnet already.
+    #[error("the subnet {subnet} of --bip overlaps {taken}, to which the host has a way through {link}")]
+    SubnetTaken {
+        /// What was asked for.
+        subnet: Ipv4Net,
+        /// The network that the host knows.
+        taken: Ipv4Net,
+        /// The link's name.
+        link: String,
+    },
     /// Every default network overlaps one that the host already has.
     #[error("all predefined address pools have been fully subnetted")]
     NoFreeSubnet,
@@ -193,7 +203,7 @@ impl Error {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::AddressOutside { .. } => ErrorKind::InvalidParameter,
-            Self::AddressInUse | Self::NoFreeSubnet => ErrorKind::Forbidden,
+            Self::AddressInUse | Self::NoFreeSubnet | Self::SubnetTaken { .. } => ErrorKind::Forbidden,
             Self::NotABridge { .. } => ErrorKind::Conflict,
             Self::NoBridge { .. } => ErrorKind::NotFound,
             _ => ErrorKind::System,

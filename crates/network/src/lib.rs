@@ -19,7 +19,7 @@ pub mod endpoint;
 pub mod firewall;
 
 pub use address::{Ipv4Net, Mac, ParseMacError, ParseNetError};
-pub use bridge::{Bridge, BridgeConfig, ensure_bridge, remove_bridge};
+pub use bridge::{Bridge, BridgeConfig, ensure_bridge, refuse_taken, remove_bridge};
 pub use endpoint::{Endpoint, attach, detach};
 pub use error::Error;
 pub use firewall::Firewall;
