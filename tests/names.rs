@@ -3,9 +3,10 @@
 
 mod script;
 
-use sampan_testkit::{Cli, Daemon, programs};
+use sampan_testkit::{Cli, Daemon, programs, root_file_system};
 use script::words;
 use serde_json::{Value, json};
+use std::process::Command;
 
 const BOTH: [Cli; 2] = [Cli::Sampan, Cli::Docker];
 
@@ -187,6 +188,41 @@ fn an_unknown_network_fails_the_start() {
         assert_eq!((&shown["State"]["Error"], &shown["State"]["Status"]), (&json!(want), &json!("created")));
         assert!(shown["NetworkSettings"]["Networks"]["nowhere"].is_object(), "{shown}");
         daemon.run(cli, &["rm", "one"]).ok();
+    }
+    daemon.nothing_is_left();
+}
+
+/// Imports busybox with what this script makes in the root file system, too.
+fn import_with(daemon: &Daemon, name: &str, script: &str) {
+    let (archive, folder) = (daemon.scratch().join("image.tar"), daemon.scratch().join("image"));
+    std::fs::write(&archive, root_file_system()).unwrap();
+    let script = format!("mkdir -p $0/etc; cd $0; {script}; tar -rf $1 -C $0 .; rm -rf $0");
+    let done = Command::new("sh").args(["-ec", &script]).args([&folder, &archive]).status().unwrap();
+    assert!(done.success(), "{script}");
+    daemon.run_with(Cli::Sampan, &["import", "-", name], &std::fs::read(archive).unwrap()).ok();
+}
+
+#[test]
+fn images_that_have_something_else_there() {
+    let daemon = daemon();
+    let files = "grep -c ^127 /etc/hosts; grep -c nameserver /etc/resolv.conf | grep -v ^0 >/dev/null && cat /etc/hostname";
+    for (n, script) in [
+        "true",
+        "ln -s hosts etc/hosts; ln -s /etc/resolv.conf etc/resolv.conf; ln -s x etc/hostname; ln -s hostname etc/x",
+        "ln -s ../../../../out etc/hosts; ln -s /run/systemd/resolve/stub-resolv.conf etc/resolv.conf",
+        "mkdir etc/hosts etc/resolv.conf; mkfifo etc/hostname",
+        "ln -s /proc/self/fd/0 etc/hosts; ln -s nowhere .dockerenv; mkdir etc/mtab",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let image = format!("image{n}");
+        import_with(&daemon, &image, script);
+        prints(&daemon, &format!("-h box {image} sh -c '{files}'"), "1\nbox");
+        prints(&daemon, &format!("{image} sh -c 'test -e /.dockerenv && test -L /etc/mtab && head -c 8 /etc/mtab'"), "overlay");
+        daemon.sampan(&["run", "--name", "one", &image, "true"]);
+        assert_eq!(daemon.sampan(&["diff", "one"]), "", "{script}");
+        daemon.sampan(&["rm", "one"]);
     }
     daemon.nothing_is_left();
 }

@@ -5,6 +5,7 @@
 //!             blobs/sha256/<hex>           manifests, configurations, layers as they came
 //!             ingest/<hex>                 half-fetched blobs
 //!             snapshots/overlay/<hex>/     unpacked layers by chain id (`snapshots`)
+//!             skeletons/<attributes>/      what is in each container (`skeleton`)
 //!             images/<hex>.json            `ImageRecord`
 //!             names/<hex>.json             `NameRecord`, by the SHA-256 of the name
 //!             tmp/                         what is half-done; emptied when the store is opened
@@ -79,6 +80,10 @@ impl Layout {
 
     pub(crate) fn snapshot(&self, chain: &Digest) -> PathBuf {
         self.snapshots().join(chain.hex())
+    }
+
+    pub(crate) fn skeletons(&self) -> PathBuf {
+        self.root.join("skeletons")
     }
 
     pub(crate) fn images(&self) -> PathBuf {

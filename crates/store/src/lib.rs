@@ -32,6 +32,7 @@ pub mod names;
 pub mod records;
 pub mod remove;
 pub mod rw;
+mod skeleton;
 pub mod snapshots;
 mod spool;
 mod store;

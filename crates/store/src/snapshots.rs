@@ -10,7 +10,7 @@
 use crate::extract::record;
 use crate::layout::Layout;
 use crate::records::set_aside;
-use crate::{Damaged, Error, Store, rw};
+use crate::{Damaged, Error, Store, rw, skeleton};
 use sampan_spec::Digest;
 use sampan_spec::bundle::RootFs;
 use serde::{Deserialize, Serialize};
@@ -34,11 +34,11 @@ pub(crate) struct LayerRecord {
 pub(crate) const FS: &str = "fs";
 pub(crate) const RECORD: &str = "layer.json";
 
-/// The root file system of a container of the image with this topmost layer (`Image::chain`), with the writable layer
-/// that [`crate::rw::create`] made in `container`. An image without layers gets an empty folder.
+/// The root file system of a container of the image with this topmost layer (`Image::chain`): below the writable layer that
+/// [`crate::rw::create`] made in `container` come what each container has, and the image's own.
 ///
 /// # Errors
-/// [`Error::NoSnapshot`].
+/// [`Error::NoSnapshot`], [`Error::Write`].
 pub fn rootfs(
     store: &Store,
     chain: Option<&Digest>,
@@ -49,11 +49,7 @@ pub fn rootfs(
         Some(chain) => folders(store, chain)?,
         None => Vec::new(),
     };
-    if lower.is_empty() {
-        let empty = container.join("rw/empty");
-        crate::atomic::create_dir(&empty)?;
-        lower.push(empty);
-    }
+    lower.insert(0, skeleton::layer(store, &lower)?);
     Ok(RootFs::Overlay { lower, upper: rw::upper(container), work: rw::work(container), volatile })
 }
 

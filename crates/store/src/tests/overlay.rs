@@ -1,14 +1,16 @@
 //! Layers as the kernel's overlayfs shows them, and `lookup` beside it.
 
 use super::{layer, load, reference};
-use crate::testing::{Tar, docker_archive, tree_of};
+use crate::testing::{Tar, docker_archive, header, tree_of};
 use crate::{Store, images, lookup, rw, snapshots};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
 };
 use sampan_spec::bundle::RootFs;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use tar::EntryType;
 
@@ -104,6 +106,28 @@ const WANT: [&str; 18] = [
     "written/x",
 ];
 
+/// What is in each container.
+const SKELETON: [&str; 12] = [
+    ".dockerenv",
+    "dev",
+    "dev/console",
+    "dev/pts",
+    "dev/shm",
+    "etc",
+    "etc/hostname",
+    "etc/hosts",
+    "etc/mtab",
+    "etc/resolv.conf",
+    "proc",
+    "sys",
+];
+
+/// These, and what is in each container.
+fn with_skeleton(paths: &[&str]) -> Vec<String> {
+    let all: BTreeSet<&str> = paths.iter().chain(&SKELETON).copied().collect();
+    all.into_iter().map(str::to_owned).collect()
+}
+
 #[test]
 fn layers_merge_as_the_specification_says() {
     let root = tempfile::tempdir().unwrap();
@@ -122,7 +146,7 @@ fn layers_merge_as_the_specification_says() {
         fs::write(mounted.path().join("written/x"), "w").unwrap();
         fs::remove_file(mounted.path().join("a/two")).unwrap();
         fs::write(mounted.path().join("a/two"), "two").unwrap();
-        assert_eq!(tree_of(&mounted.path()), WANT);
+        assert_eq!(tree_of(&mounted.path()), with_skeleton(&WANT));
         let paths = [
             "a/one",
             "gone",
@@ -149,7 +173,7 @@ fn layers_merge_as_the_specification_says() {
 }
 
 #[test]
-fn an_image_without_layers_has_an_empty_root() {
+fn an_image_without_layers_has_only_what_each_container_has() {
     let root = tempfile::tempdir().unwrap();
     let store = Store::open(&root.path().join("store")).unwrap();
     load(&store, &docker_archive(&[], &["x"])).unwrap();
@@ -159,7 +183,41 @@ fn an_image_without_layers_has_an_empty_root() {
     fs::create_dir(&container).unwrap();
     rw::create(&container).unwrap();
     let plan = snapshots::rootfs(&store, None, &container, false).unwrap();
-    assert_eq!(tree_of(&Mounted::new(&plan).path()), Vec::<String>::new());
+    assert_eq!(tree_of(&Mounted::new(&plan).path()), with_skeleton(&[]));
     rw::remove(&container).unwrap();
     assert_eq!(fs::read_dir(&container).unwrap().count(), 0);
+}
+
+/// A container of an image with this one layer: the kinds of what is mounted over, and the mode of `/etc`.
+fn places(layer: Vec<u8>) -> (bool, u32) {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(&root.path().join("store")).unwrap();
+    load(&store, &docker_archive(&[layer], &["x"])).unwrap();
+    let image = images::resolve(&store, "x").unwrap();
+    let container = root.path().join("c");
+    fs::create_dir(&container).unwrap();
+    rw::create(&container).unwrap();
+    let plan = snapshots::rootfs(&store, image.chain.as_ref(), &container, false).unwrap();
+    let mounted = Mounted::new(&plan);
+    let is_file = |name: &str| fs::symlink_metadata(mounted.path().join(name)).unwrap().is_file();
+    let files = ["etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"].into_iter().all(is_file);
+    assert_eq!(fs::read_link(mounted.path().join("etc/mtab")).unwrap(), PathBuf::from("/proc/mounts"));
+    (files, fs::metadata(mounted.path().join("etc")).unwrap().mode() & 0o7777)
+}
+
+#[test]
+fn what_each_container_has_hides_what_the_image_has_there() {
+    let link = |from: &str, to: &str| Tar::default().link(EntryType::Symlink, from, to);
+    let etc = |mode| Tar::default().raw("etc/", header(EntryType::Directory, mode), b"");
+    for (layer, mode) in [
+        (link("etc/hosts", "hosts").link(EntryType::Symlink, "etc/mtab", "nowhere"), 0o755),
+        (link("etc/hosts", "../../../../out").link(EntryType::Symlink, ".dockerenv", "/x"), 0o755),
+        (etc(0o750).dir("etc/hosts/").dir("etc/resolv.conf/").dir("etc/mtab/"), 0o750),
+        (link("etc", "etc"), 0o755),
+        (link("etc", "usr").dir("usr/"), 0o755),
+        (Tar::default().file("etc", b"a file"), 0o755),
+        (Tar::default().dir("no-etc/"), 0o755),
+    ] {
+        assert_eq!(places(layer.bytes()), (true, mode));
+    }
 }
