@@ -30,22 +30,38 @@ pub(crate) fn comes_back(policy: Restart, summary: &Summary, boot: &str) -> bool
     }
 }
 
-/// Starts them, all at once but those that share a name space with another: these come after the others. One that cannot be
-/// started says so in its state.
+/// Starts them, all at once but those that need others: these come after the others. One that cannot be started says so in
+/// its state.
 pub(crate) fn start_all(engine: &Engine, returning: Vec<ContainerId>) {
     let engine = engine.clone();
     tokio::spawn(async move {
         let all = returning.iter().filter_map(|id| engine.containers().resolve(id.as_str()).ok());
-        let (later, first): (Vec<Handle>, Vec<Handle>) =
-            all.partition(|handle| handle.container().config.host.has_peers());
-        for group in [first, later] {
+        let mut left: Vec<(ContainerId, Vec<ContainerId>)> = all.map(|handle| needs(&handle)).collect();
+        while !left.is_empty() {
             let mut starts = JoinSet::new();
-            for handle in group {
-                starts.spawn(start_one(engine.clone(), handle.id().clone()));
+            for id in next_round(&mut left) {
+                starts.spawn(start_one(engine.clone(), id));
             }
             starts.join_all().await;
         }
     });
+}
+
+fn needs(handle: &Handle) -> (ContainerId, Vec<ContainerId>) {
+    let container = handle.container();
+    let ids = container.config.host.needs().filter_map(|peer| peer.text().parse().ok());
+    (container.id.clone(), ids.collect())
+}
+
+/// Takes out those that need none of the others; all, if each needs one.
+fn next_round(left: &mut Vec<(ContainerId, Vec<ContainerId>)>) -> Vec<ContainerId> {
+    let waiting: Vec<ContainerId> = left.iter().map(|(id, _)| id.clone()).collect();
+    let is_free = |needed: &[ContainerId]| !needed.iter().any(|id| waiting.contains(id));
+    let any_free = left.iter().any(|(_, needed)| is_free(needed));
+    let (now, later) = left.drain(..).partition(|(_, needed)| !any_free || is_free(needed));
+    *left = later;
+    let now: Vec<(ContainerId, Vec<ContainerId>)> = now;
+    now.into_iter().map(|(id, _)| id).collect()
 }
 
 async fn start_one(engine: Engine, id: ContainerId) {
@@ -60,6 +76,22 @@ mod tests {
     use super::*;
     use sampan_spec::Timestamp;
     use sampan_spec::journal::Exit;
+
+    #[test]
+    fn those_that_need_others_come_later() {
+        let id = |n| ContainerId::from_bytes([n; 32]);
+        let rounds = |all: &[(u8, &[u8])]| {
+            let mut left =
+                all.iter().map(|(n, needs)| (id(*n), needs.iter().map(|n| id(*n)).collect())).collect();
+            let mut rounds = Vec::new();
+            while !Vec::is_empty(&left) {
+                rounds.push(next_round(&mut left).len());
+            }
+            rounds
+        };
+        assert_eq!(rounds(&[(1, &[2]), (2, &[3]), (3, &[]), (4, &[9])]), [2, 1, 1]);
+        assert_eq!(rounds(&[(1, &[2]), (2, &[1]), (3, &[1])]), [3]);
+    }
 
     #[test]
     fn who_comes_back() {

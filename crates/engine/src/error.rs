@@ -18,6 +18,12 @@ pub enum Error {
     /// Another container's name spaces cannot be shared.
     #[error("{0}")]
     Peer(String),
+    /// A container that another is linked to cannot be reached.
+    #[error("{0}")]
+    LinkDown(String),
+    /// A link is to be removed, and what is named is a container.
+    #[error("Conflict, cannot remove the default link name of the container")]
+    OwnName,
     /// No network has this name or id.
     #[error("network {0} not found")]
     NoSuchNetwork(String),
@@ -344,6 +350,8 @@ impl Error {
             Self::Network(e) => e.kind(),
             Self::NotPaused(_)
             | Self::Ps(_)
+            | Self::LinkDown(_)
+            | Self::OwnName
             | Self::Update { .. }
             | Self::Endpoint(_)
             | Self::Cancelled

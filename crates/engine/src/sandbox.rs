@@ -4,7 +4,7 @@
 mod names;
 mod resolv;
 
-pub(crate) use names::names_files;
+pub(crate) use names::{move_hosts, names_files};
 
 use crate::blocking::blocking;
 use crate::container::{Container, Driver, Endpoint, NetworkMode, PortBinding};
@@ -29,6 +29,8 @@ pub(crate) struct Network {
     /// Held while published ports change in the firewall and in [`Leases::connected`]: putting back must not bring back
     /// what was just taken out.
     publishing: Mutex<()>,
+    /// Held while a file of hosts is made of other containers' addresses, or changed when one gets another.
+    naming: Mutex<()>,
 }
 
 struct Leases {
@@ -59,7 +61,13 @@ impl Network {
         let leases =
             Leases { addresses: Ipam::new(bridge.gateway), ports: Ports::new(), connected: HashMap::new() };
         let bridge = Mutex::new(bridge);
-        Ok(Self { bridge, firewall, leases: Mutex::new(leases), publishing: Mutex::default() })
+        Ok(Self {
+            bridge,
+            firewall,
+            leases: Mutex::new(leases),
+            publishing: Mutex::default(),
+            naming: Mutex::default(),
+        })
     }
 
     fn bridge(&self) -> MutexGuard<'_, Bridge> {
@@ -78,6 +86,10 @@ impl Network {
 
     fn publishing(&self) -> MutexGuard<'_, ()> {
         self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn naming(&self) -> MutexGuard<'_, ()> {
+        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reserve(&self, container: &Container) -> Result<Endpoint> {
@@ -277,11 +289,7 @@ pub(crate) async fn reserve(driver: &Driver) -> Result<Option<Endpoint>> {
             .map_err(std::io::Error::from)
             .and_then(|json| std::fs::write(&file, json))
             .map_err(Error::file("write", file))
-            // In place: the file may be mounted already.
-            .and_then(|()| {
-                std::fs::write(&hosts, names::hosts(&engine, &container, Some(&place)))
-                    .map_err(Error::file("write", hosts))
-            });
+            .and_then(|()| names::write_hosts(&engine, &container, &place, &hosts));
         match written {
             Ok(()) => Ok(Some(place)),
             Err(e) => {

@@ -99,6 +99,12 @@ impl Client {
         self.done(DELETE, &container(name, &query)?, Body::Empty).await.map(drop)
     }
 
+    /// `DELETE /containers/{name}` of a link: `web/alias`.
+    pub async fn link_remove(&self, name: &str) -> Result<()> {
+        let query = Query::default().with_flag("link", true).to_suffix();
+        self.done(DELETE, &container(name, &query)?, Body::Empty).await.map(drop)
+    }
+
     /// `POST /containers/{name}/wait` for `not-running`, `next-exit` or `removed`. Comes back when the daemon has begun to
     /// wait; the answer comes with [`Pending::finish`].
     pub async fn container_wait(&self, name: &str, condition: Option<&str>) -> Result<Pending<WaitAnswer>> {

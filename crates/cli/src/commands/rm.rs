@@ -14,6 +14,9 @@ pub(crate) struct Rm {
     /// Force the removal of a running container (uses SIGKILL)
     #[arg(short, long)]
     force: bool,
+    /// Remove the specified link
+    #[arg(short, long)]
+    link: bool,
     /// Remove anonymous volumes associated with the container
     #[arg(short, long)]
     volumes: bool,
@@ -28,13 +31,17 @@ impl Verb for Rm {
 
     fn run(self, context: &Context) -> Result<u8, Error> {
         let client = context.client()?;
-        let (force, volumes) = (self.force, self.volumes);
+        let (force, link, volumes) = (self.force, self.link, self.volumes);
         context.block_on(each(client, self.containers, |client, name| async move {
             let name = name.trim_matches('/').to_owned();
             if name.is_empty() {
                 return Err(Error::Refused("container name cannot be empty"));
             }
-            match client.container_remove(&name, force, volumes).await.map_err(Error::from) {
+            let removed = match link {
+                true => client.link_remove(&name).await,
+                false => client.container_remove(&name, force, volumes).await,
+            };
+            match removed.map_err(Error::from) {
                 Ok(()) => Ok(name),
                 // What is to be gone is gone.
                 Err(error) if force && error.is_status(404) => {

@@ -1,7 +1,7 @@
 //! How the container finds others, and is found by them.
 
 use crate::error::Error;
-use crate::options::hosts::{extra_host, server};
+use crate::options::hosts::{extra_host, link, server};
 use crate::options::networks::{Attachment, attachment};
 use sampan_api::body::{AddressWish, Endpoint, HostConfig, NetworkingConfig};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ pub(super) struct Names {
     /// IPv6 address (e.g., 2001:db8::33)
     #[arg(long, value_name = "string")]
     ip6: Option<String>,
+    /// Add link to another container
+    #[arg(long, value_name = "list", value_parser = link)]
+    link: Vec<String>,
     /// Container IPv4/IPv6 link-local addresses
     #[arg(long, value_name = "list")]
     link_local_ip: Vec<String>,
@@ -53,6 +56,7 @@ impl Names {
             None => (&default, &[][..]),
         };
         host.network_mode.clone_from(&first.network);
+        host.links = some(&self.link).filter(|_| !is_made_by_users(&first.network));
         let endpoints = self.endpoints(&self.with_flags(first)?, others)?;
         Ok((!endpoints.is_empty()).then_some(NetworkingConfig { endpoints_config: Some(endpoints) }))
     }
@@ -88,6 +92,9 @@ impl Names {
         or(&mut first.ipv6, &self.ip6);
         or(&mut first.mac, &self.mac_address);
         first.aliases.extend(self.network_alias.iter().cloned());
+        if is_made_by_users(&first.network) {
+            first.links.clone_from(&self.link);
+        }
         first.link_local.extend(self.link_local_ip.iter().cloned());
         Ok(first)
     }
@@ -137,6 +144,7 @@ fn endpoint(attachment: &Attachment) -> Result<Endpoint, Error> {
     };
     let options = &attachment.driver_options;
     Ok(Endpoint {
+        links: some(&attachment.links),
         ipam_config: (wish != AddressWish::default()).then_some(wish),
         aliases: some(&attachment.aliases),
         mac_address: attachment.mac.clone(),

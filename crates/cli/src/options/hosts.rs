@@ -1,4 +1,4 @@
-//! `--add-host name:address` and `--dns address`.
+//! `--add-host name:address`, `--dns address` and `--link container:alias`.
 
 use std::net::IpAddr;
 
@@ -9,6 +9,8 @@ pub(crate) enum HostError {
     Format(String),
     #[error("invalid IP address in add-host: {0:?}")]
     Address(String),
+    #[error("bad format for links: {0}")]
+    Link(String),
     #[error("IP address is not correctly formatted: {0}")]
     Server(String),
 }
@@ -33,6 +35,12 @@ pub(crate) fn server(text: &str) -> Result<String, HostError> {
     address.map(|ip| ip.to_string()).map_err(|_| HostError::Server(text.to_owned()))
 }
 
+/// Checks a link; the engine reads it.
+pub(crate) fn link(text: &str) -> Result<String, HostError> {
+    let fits = text.split(':').count() <= 2;
+    if fits { Ok(text.to_owned()) } else { Err(HostError::Link(text.to_owned())) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +63,7 @@ mod tests {
         }
         let refused = server("1.2.3").unwrap_err().to_string();
         assert_eq!(refused, "IP address is not correctly formatted: 1.2.3");
+        assert_eq!(link("a:b:c").unwrap_err().to_string(), "bad format for links: a:b:c");
         assert_eq!(server(" 1.2.3.4").unwrap(), "1.2.3.4");
     }
 

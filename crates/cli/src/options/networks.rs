@@ -9,6 +9,8 @@ pub(crate) struct Attachment {
     /// Name or id.
     pub network: String,
     pub aliases: Vec<String>,
+    /// Links, which `--link` adds.
+    pub links: Vec<String>,
     pub ipv4: String,
     pub ipv6: String,
     pub link_local: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, Monitor};
 use super::user::User;
-use super::{Container, NetworkMode, devices, oci, peers, user};
+use super::{Container, NetworkMode, devices, links, oci, peers, user};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection};
@@ -69,6 +69,7 @@ fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
 /// What the configuration names, as it is now.
 async fn look_up(driver: &Driver, root: &RootFs) -> Result<oci::Found> {
     let peers = peers::find(&driver.engine, &driver.container.config)?;
+    let links = links::variables(&driver.engine, &driver.container)?;
     let (container, root) = (driver.container.clone(), root.clone());
     let owner = peers::network_owner(&driver.engine, &container);
     let (hostname, names) = match owner.map(|owner| owner.snapshot()) {
@@ -78,7 +79,7 @@ async fn look_up(driver: &Driver, root: &RootFs) -> Result<oci::Found> {
     blocking(move || -> Result<_> {
         let host = &container.config.host;
         let user = user::resolve(&root, &container.config.user)?.with_groups(&root, &host.group_add)?;
-        Ok(oci::Found { user, devices: devices::find(&container.config)?, peers, hostname, names })
+        Ok(oci::Found { user, devices: devices::find(&container.config)?, peers, links, hostname, names })
     })
     .await
 }

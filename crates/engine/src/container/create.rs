@@ -53,6 +53,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
     let mut config = merge(config, &image);
     let warnings = validate(&mut config, engine.host())?;
     super::peers::name(engine, &mut config)?;
+    super::links::name(engine, &mut config)?;
     let planned = plan_mounts(engine, &config).await?;
     let id = ContainerId::from_bytes(crate::engine::random()?);
     let paths = engine.paths().container(&id, config.host.auto_remove);

@@ -6,7 +6,7 @@
 
 use super::copy::Lent;
 use super::start::Start;
-use super::{Container, Endpoint, Phase, Removal, Snapshot, State, mounts, remove, rename};
+use super::{Container, Endpoint, Phase, Removal, Snapshot, State, links, mounts, remove, rename};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::event::{self, Story};
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Root(oneshot::Sender<Result<Arc<Lent>>>),
     /// Give it another name.
     Rename { to: String, done: oneshot::Sender<Result<()>> },
+    /// Take its link to another container away.
+    Unlink { alias: String, done: oneshot::Sender<Result<()>> },
     /// Change its limits and its restart policy.
     Update { update: Box<super::Update>, done: oneshot::Sender<Result<Vec<String>>> },
     /// Take it away. It does not run, or is killed first.
@@ -223,6 +225,10 @@ impl Driver {
             }
             Command::Rename { to, done } => {
                 let result = rename::in_turn(self, to).await;
+                answer(done, result);
+            }
+            Command::Unlink { alias, done } => {
+                let result = links::unlink_in_turn(self, alias).await;
                 answer(done, result);
             }
             Command::Update { update, done } => {

@@ -1,10 +1,10 @@
 //! `exec`: another process in a running container. Its record lives in the container's journal.
 
-use super::bundle;
 use super::driver::{Command, Handle};
 use super::oci::{ProcessRequest, build_process, environment, replace_variables, with_home};
 use super::phase::{Verdict, Wish, allow};
 use super::user::User;
+use super::{bundle, links};
 use crate::engine::Engine;
 use crate::monitor::Handover;
 use crate::{Error, Result};
@@ -77,7 +77,8 @@ pub async fn exec_create(engine: &Engine, name: &str, request: ExecRequest) -> R
     let user = bundle::resolve_user(&root, typed).await?;
     let groups = handle.container().config.host.group_add.clone();
     let user = crate::blocking::blocking(move || user.with_groups(&root, &groups)).await?;
-    let process = Box::new(describe(&handle, &request, &user));
+    let links = links::variables_at_hand(engine, &handle.container());
+    let process = Box::new(describe(&handle, &request, (&user, &links)));
     let not_running = || Error::NotRunning(handle.id().to_string());
     let connection = handle.ask(Command::Running).await?.ok_or_else(not_running)?;
     let call = Request::ExecCreate { exec: id.clone(), process };
@@ -104,9 +105,9 @@ fn may_execute(handle: &Handle, name: &str) -> Result<()> {
     }
 }
 
-fn describe(handle: &Handle, request: &ExecRequest, user: &User) -> ExecProcess {
+fn describe(handle: &Handle, request: &ExecRequest, (user, links): (&User, &[String])) -> ExecProcess {
     let container = handle.container();
-    let mut env = environment(&container);
+    let mut env = environment(&container, links);
     if request.tty && !container.config.tty {
         env = replace_variables(env, &["TERM=xterm".to_owned()]);
     }

@@ -12,6 +12,7 @@ mod driver;
 mod exec;
 mod inspect;
 mod kill;
+mod links;
 mod logs;
 mod mounts;
 mod name;
@@ -39,9 +40,9 @@ mod wait;
 
 pub use attach::{AttachRequest, attach};
 pub use config::{
-    Attach, Config, Device, DiskWeight, Dns, ExtraHost, HostAddress, HostConfig, IpcMode, LogConfig,
-    NetworkMode, ParseExtraHostError, ParsePortError, Peer, PidMode, Port, PortBinding, Resources, Throttle,
-    ThrottleKind, Ulimit,
+    Attach, Config, Device, DiskWeight, Dns, ExtraHost, HostAddress, HostConfig, IpcMode, Link, LogConfig,
+    NetworkMode, ParseExtraHostError, ParseLinkError, ParsePortError, Peer, PidMode, Port, PortBinding,
+    Resources, Throttle, ThrottleKind, Ulimit,
 };
 pub use copy::{CopyIn, Packed, PathStat, Returned, copy_in, copy_out, path_stat};
 pub use create::{Created, create};
@@ -51,6 +52,7 @@ pub use exec::{
 };
 pub use inspect::{inspect, list};
 pub use kill::kill;
+pub use links::{names as link_names, shown as links_shown, unlink};
 pub use logs::{LogFile, Logs, logs};
 pub use mounts::{
     Bind, BindOptions, DriverOptions, Mount, MountKind, MountPoint, MountSource, Propagation, ReadOnly,
@@ -74,6 +76,7 @@ pub use update::{Update, update};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
+pub(crate) use links::{Linked, of as linked};
 pub(crate) use registry::Registry;
 pub(crate) use seccomp::{Host as SeccompHost, parse_kernel};
 

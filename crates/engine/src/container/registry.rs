@@ -1,9 +1,9 @@
 //! All containers by id and by name.
 
-use super::Handle;
+use super::{Container, Handle, Peer};
 use crate::{Error, Result};
 use sampan_spec::ContainerId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Who is there. A name is taken before its container is, and given back before its container's files are gone.
@@ -14,6 +14,27 @@ pub(crate) struct Registry(Mutex<Tables>);
 struct Tables {
     containers: BTreeMap<ContainerId, Handle>,
     names: HashMap<String, ContainerId>,
+    /// Who is linked to, and by whom.
+    links: BTreeSet<(ContainerId, ContainerId)>,
+}
+
+impl Tables {
+    fn set_links(&mut self, container: &Container) {
+        self.links.retain(|(_, by)| *by != container.id);
+        for link in &container.config.host.links {
+            if let Peer::Is(id) = &link.peer {
+                self.links.insert((id.clone(), container.id.clone()));
+            }
+        }
+    }
+
+    /// The container that `web/alias` means.
+    fn by_link(&self, name: &str) -> Option<&ContainerId> {
+        let (by, alias) = name.split_once('/')?;
+        let by = self.containers.get(self.names.get(by)?)?.container();
+        let link = by.config.host.links.iter().find(|link| link.alias == alias)?;
+        self.containers.get_key_value(&link.peer.text().parse().ok()?).map(|(id, _)| id)
+    }
 }
 
 impl Registry {
@@ -37,18 +58,34 @@ impl Registry {
     }
 
     pub(crate) fn insert(&self, handle: Handle) {
-        self.tables().containers.insert(handle.id().clone(), handle);
+        let mut tables = self.tables();
+        tables.set_links(&handle.container());
+        tables.containers.insert(handle.id().clone(), handle);
     }
 
     pub(crate) fn remove(&self, id: &ContainerId) {
-        self.tables().containers.remove(id);
+        let mut tables = self.tables();
+        tables.containers.remove(id);
+        tables.links.retain(|(_, by)| by != id);
+    }
+
+    /// A container's links are others now.
+    pub(crate) fn set_links(&self, container: &Container) {
+        self.tables().set_links(container);
+    }
+
+    /// Those that know a container by a link.
+    pub(crate) fn linking(&self, id: &ContainerId) -> Vec<Handle> {
+        let tables = self.tables();
+        let by = tables.links.iter().filter(|(to, _)| to == id);
+        by.filter_map(|(_, by)| tables.containers.get(by).cloned()).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Handle> {
         self.tables().containers.values().cloned().collect()
     }
 
-    /// The container that a user means: by name, whole id, or the beginning of an id that fits only one.
+    /// The container that a user means: by name, by the name of a link, whole id, or the beginning of an id that fits only one.
     pub(crate) fn resolve(&self, text: &str) -> Result<Handle> {
         let tables = self.tables();
         let name = text.strip_prefix('/').unwrap_or(text);
@@ -56,7 +93,7 @@ impl Registry {
         if let Ok(id) = text.parse::<ContainerId>() {
             return tables.containers.get(&id).cloned().ok_or_else(missing);
         }
-        if let Some(id) = tables.names.get(name) {
+        if let Some(id) = tables.names.get(name).or_else(|| tables.by_link(name)) {
             return tables.containers.get(id).cloned().ok_or_else(missing);
         }
         if text.is_empty() {

@@ -1,7 +1,7 @@
 //! `start`: from a record to a running process 1.
 
 use super::driver::{Command, Driver};
-use super::{Endpoint, mounts};
+use super::{Endpoint, links, mounts};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection, Prepared};
@@ -148,6 +148,7 @@ fn let_process_run<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
             return Err(start.failed(error));
         }
         start.see_it_run().await;
+        links::tell(start.driver).await;
         Ok(())
     })
 }

@@ -1,10 +1,14 @@
 //! The files that tell a container its names: `hostname`, `hosts` and `resolv.conf`.
 
 use super::resolv::ResolvConf;
-use crate::container::{Container, Endpoint, HostAddress, NetworkMode};
+use crate::container::{Container, Endpoint, HostAddress, Linked, NetworkMode, linked};
 use crate::engine::Engine;
-use std::fmt::Write;
-use std::net::IpAddr;
+use crate::{Error, Result};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 /// The servers that systemd-resolved asks itself.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
@@ -16,13 +20,66 @@ const EVERYWHERE: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6
 pub(crate) fn names_files(engine: &Engine, container: &Container) -> [(&'static str, String); 3] {
     [
         ("hostname", format!("{}\n", container.hostname())),
-        ("hosts", hosts(engine, container, None)),
+        ("hosts", hosts(engine, container, &[])),
         ("resolv.conf", resolv_conf(engine, container)),
     ]
 }
 
-/// `/etc/hosts`, with the container's own address where it has one.
-pub(super) fn hosts(engine: &Engine, container: &Container, place: Option<&Endpoint>) -> String {
+/// Writes the file of hosts of a container that has an address: with those that it is linked to, and itself.
+pub(super) fn write_hosts(
+    engine: &Engine,
+    container: &Container,
+    place: &Endpoint,
+    file: &Path,
+) -> Result<()> {
+    let _nobody_moves = engine.network().naming();
+    let linked = linked(engine, container)?;
+    let own = format!("{}\t{}", place.address.address(), own_names(container));
+    let lines: Vec<String> = linked.iter().map(Linked::line).chain([own]).collect();
+    replace(file, &hosts(engine, container, &lines))
+}
+
+/// Gives these names another address in the file of hosts of a container's bundle, or takes them away. What else a user has
+/// written there stays.
+pub(crate) fn move_hosts(
+    engine: &Engine,
+    bundle: &Path,
+    names: &[String],
+    address: Option<Ipv4Addr>,
+) -> Result<()> {
+    let _nobody_starts = engine.network().naming();
+    let file = bundle.join("hosts");
+    // It does not run.
+    let Ok(text) = std::fs::read_to_string(&file) else { return Ok(()) };
+    replace(&file, &moved(&text, names, address))
+}
+
+fn moved(text: &str, names: &[String], address: Option<Ipv4Addr>) -> String {
+    let change = |line: &str| {
+        let mut words = line.split_whitespace();
+        let old = words.next().filter(|address| address.parse::<IpAddr>().is_ok());
+        let name = words.next();
+        match (old, name.is_some_and(|name| names.iter().any(|n| n == name)), address) {
+            (Some(old), true, Some(new)) => Some(line.replacen(old, &new.to_string(), 1)),
+            (Some(_), true, None) => None,
+            _ => Some(line.to_owned()),
+        }
+    };
+    text.lines().filter_map(change).map(|line| line + "\n").collect()
+}
+
+/// Writes a file in place, as it may be mounted, and so that who reads it meanwhile never finds nothing.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let write = || {
+        let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
+    };
+    write().map_err(Error::file("write", path))
+}
+
+/// `/etc/hosts`, with these lines of the engine's at its end.
+fn hosts(engine: &Engine, container: &Container, lines: &[String]) -> String {
     let host = &container.config.host;
     if host.network == NetworkMode::Host && host.extra_hosts.is_empty() {
         return read("/etc/hosts").unwrap_or_default();
@@ -34,8 +91,8 @@ pub(super) fn hosts(engine: &Engine, container: &Container, place: Option<&Endpo
             let _ = writeln!(text, "{address}\t{}", extra.name);
         }
     }
-    if let Some(place) = place {
-        let _ = writeln!(text, "{}\t{}", place.address.address(), own_names(container));
+    for line in lines {
+        let _ = writeln!(text, "{line}");
     }
     text
 }
@@ -68,4 +125,18 @@ fn resolv_conf(engine: &Engine, container: &Container) -> String {
 
 fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_move_and_nothing_else() {
+        let text = "10.0.0.2\tdb 0a0a web\n# db\n10.0.0.3\tdb2\n\n1.2.3.4 mine db\n";
+        let names = ["db".to_owned()];
+        let to = Some(Ipv4Addr::new(10, 0, 0, 9));
+        assert_eq!(moved(text, &names, to), text.replacen("10.0.0.2", "10.0.0.9", 1));
+        assert_eq!(moved(text, &names, None), text.split_once('\n').unwrap().1);
+    }
 }

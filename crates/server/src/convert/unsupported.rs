@@ -5,7 +5,7 @@ use crate::error::Error;
 use serde_json::{Map, Value};
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
-const HONOURED: [&str; 67] = [
+const HONOURED: [&str; 68] = [
     "AutoRemove",
     "Binds",
     "BlkioDeviceReadBps",
@@ -36,6 +36,7 @@ const HONOURED: [&str; 67] = [
     "Init",
     "IpcMode",
     "Isolation",
+    "Links",
     "LogConfig",
     "MaskedPaths",
     "Memory",

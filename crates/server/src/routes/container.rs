@@ -11,7 +11,8 @@ use crate::request::Call;
 use http::StatusCode;
 use sampan_api::ApiVersion;
 use sampan_api::body::{
-    Change, ContainerCreated, ContainersPruned, HostConfig, Processes, Updated, WaitAnswer, WaitError,
+    Change, ContainerCreated, ContainerSummary, ContainersPruned, HostConfig, Processes, Updated, WaitAnswer,
+    WaitError,
 };
 use sampan_engine::container::{self, AttachRequest, ChangeKind, Removal, Sizes, Waiting};
 use sampan_spec::monitor::WaitCondition;
@@ -65,6 +66,7 @@ pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     let now = Timestamp::now();
     let chosen = choose(&all, &wanted)?;
     let mut lines: Vec<_> = chosen.iter().map(|snapshot| summary(snapshot, now)).collect();
+    name_by_links(&mut lines, &all);
     if call.query.flag("size") {
         for (line, snapshot) in lines.iter_mut().zip(chosen) {
             let Sizes { own, all } = container::sizes(call.engine(), snapshot).await?;
@@ -75,10 +77,22 @@ pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     Ok(json(StatusCode::OK, &lines))
 }
 
+/// A container's names are also those by which others know it.
+fn name_by_links(lines: &mut [ContainerSummary], all: &[container::Snapshot]) {
+    for (id, name) in container::link_names(all) {
+        if let Some(line) = lines.iter_mut().find(|line| line.id == id) {
+            line.names.push(name);
+            line.names.sort();
+        }
+    }
+}
+
 /// `GET /containers/{name}/json`.
 pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
     let snapshot = container::inspect(call.engine(), &call.name).await?;
     let mut body = convert_inspect::container(&snapshot);
+    let links = container::links_shown(call.engine(), &snapshot.container);
+    body.host_config.links = (!links.is_empty()).then_some(links);
     if call.query.flag("size") {
         let Sizes { own, all } = container::sizes(call.engine(), &snapshot).await?;
         (body.size_rw, body.size_root_fs) = (Some(own as i64), Some(all as i64));
@@ -204,7 +218,8 @@ pub(crate) async fn top(call: &Call) -> Result<Outcome, Error> {
 /// `DELETE /containers/{name}`.
 pub(crate) async fn remove(call: &Call) -> Result<Outcome, Error> {
     if call.query.flag("link") {
-        return Err(Error::unsupported("the parameter link"));
+        container::unlink(call.engine(), &call.name).await?;
+        return Ok(empty(StatusCode::NO_CONTENT));
     }
     let removal = Removal { force: call.query.flag("force"), volumes: call.query.flag("v") };
     container::remove(call.engine(), &call.name, removal).await?;

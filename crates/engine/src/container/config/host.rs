@@ -1,6 +1,6 @@
 //! What a container gets of its host.
 
-use super::{Device, Dns, ExtraHost, IpcMode, Peer, PidMode, Port, PortBinding, Resources, Ulimit};
+use super::{Device, Dns, ExtraHost, IpcMode, Link, Peer, PidMode, Port, PortBinding, Resources, Ulimit};
 use crate::container::{Bind, Mount, VolumesFrom};
 use sampan_network::Mac;
 use sampan_spec::bundle::Restart;
@@ -29,6 +29,8 @@ pub struct HostConfig {
     pub mac: Option<Mac>,
     /// Further lines of its `/etc/hosts`.
     pub extra_hosts: Vec<ExtraHost>,
+    /// Other containers of the bridge, under names of its own.
+    pub links: Vec<Link>,
     /// How it looks names up.
     pub dns: Dns,
     /// Published ports.
@@ -88,11 +90,12 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// Whether it shares a name space with another container.
-    pub(crate) fn has_peers(&self) -> bool {
-        matches!(self.pid, PidMode::Container(_))
-            || matches!(self.ipc, IpcMode::Container(_))
-            || matches!(self.network, NetworkMode::Container(_))
+    /// The containers that must run before it can be started.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &Peer> {
+        let pid = if let PidMode::Container(peer) = &self.pid { Some(peer) } else { None };
+        let ipc = if let IpcMode::Container(peer) = &self.ipc { Some(peer) } else { None };
+        let network = if let NetworkMode::Container(peer) = &self.network { Some(peer) } else { None };
+        pid.into_iter().chain(ipc).chain(network).chain(self.links.iter().map(|link| &link.peer))
     }
 }
 

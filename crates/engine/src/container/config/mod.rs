@@ -2,12 +2,14 @@
 
 mod host;
 mod isolation;
+mod link;
 mod names;
 mod ports;
 mod resources;
 
 pub use host::{HostConfig, LogConfig, NetworkMode};
 pub use isolation::{Device, IpcMode, Peer, PidMode};
+pub use link::{Link, ParseLinkError};
 pub use names::{Dns, ExtraHost, HostAddress, ParseExtraHostError};
 pub use ports::{ParsePortError, Port, PortBinding};
 pub use resources::{DiskWeight, Resources, Throttle, ThrottleKind, Ulimit};

@@ -43,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) user: User,
     pub(crate) devices: Devices,
     pub(crate) peers: Peers,
+    /// Variables about containers that it is linked to.
+    pub(crate) links: Vec<String>,
     /// Its host name, which may be that of the container whose network it uses.
     pub(crate) hostname: String,
     /// Where `hosts`, `hostname` and `resolv.conf` are.

@@ -13,7 +13,7 @@ pub(super) fn process(spec: &mut Spec, context: &Context<'_>) {
     let (rows, columns) = config.host.console_size;
     let request = ProcessRequest {
         args: if has_init(context.container) { with_init(config.command()) } else { config.command() },
-        env: with_home(environment(context.container), &context.found.user),
+        env: with_home(environment(context.container, &context.found.links), &context.found.user),
         cwd: &config.working_dir,
         user: &context.found.user,
         terminal: config.tty,
@@ -88,13 +88,14 @@ pub(crate) fn capabilities(container: &Container) -> HashSet<Capability> {
     capability::resolve(&host.cap_add, &host.cap_drop).unwrap_or_default()
 }
 
-/// Docker's own variables, then the container's, which may replace or remove them.
-pub(crate) fn environment(container: &Container) -> Vec<String> {
+/// Docker's own variables, those about linked containers, then the container's, which may replace or remove them.
+pub(crate) fn environment(container: &Container, links: &[String]) -> Vec<String> {
     let config = &container.config;
     let mut own = vec![PATH.to_owned(), format!("HOSTNAME={}", container.hostname())];
     if config.tty {
         own.push("TERM=xterm".into());
     }
+    own.extend_from_slice(links);
     replace_variables(own, &config.env)
 }
 

@@ -96,6 +96,7 @@ fn build_for(config: super::super::Config) -> Spec {
         user,
         devices: Devices::default(),
         peers: Peers { pid: Some(7), ipc: Some(8), network: Some(9) },
+        links: vec!["DB_NAME=/x/db".into()],
         hostname: "abababababab".into(),
         names: "/run/sampan/containers/x".into(),
     };

@@ -3,7 +3,7 @@
 mod resources;
 
 use super::oci::rlimits;
-use super::{Config, HostConfig, NetworkMode, Resources, capability, devices, security};
+use super::{Config, HostConfig, NetworkMode, Resources, capability, devices, links, security};
 use crate::host::Host;
 use crate::{Error, Result};
 use sampan_spec::Signal;
@@ -68,6 +68,12 @@ fn namespaces(config: &Config) -> Result<()> {
         (joins && !host.ports.is_empty(), "port publishing and the container type network mode"),
         (joins && !config.exposed_ports.is_empty(), "port exposing and the container type network mode"),
     ];
+    if !host.links.is_empty() && host.network == NetworkMode::Host {
+        return Err(Error::InvalidParameter(links::ON_HOST.into()));
+    }
+    if !host.links.is_empty() && joins {
+        return Err(Error::InvalidParameter(links::ON_OTHERS.into()));
+    }
     match conflict.iter().find(|(is_so, _)| *is_so) {
         Some((_, what)) => Err(Error::InvalidParameter(format!("conflicting options: {what}"))),
         None => Ok(()),

@@ -27,6 +27,7 @@ pub(super) fn host(host: HostConfig, place: Place, processors: usize) -> Result<
         network: place.network,
         mac: place.mac,
         dns: names::dns(&host)?,
+        links: names::links(&host)?,
         extra_hosts: names::extra_hosts(&host)?,
         restart,
         auto_remove: host.auto_remove,

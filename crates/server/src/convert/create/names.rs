@@ -2,7 +2,7 @@
 
 use super::Error;
 use sampan_api::body::HostConfig;
-use sampan_engine::container::{Dns, ExtraHost, ParseExtraHostError};
+use sampan_engine::container::{Dns, ExtraHost, Link, ParseExtraHostError, ParseLinkError};
 use std::net::IpAddr;
 
 pub(super) fn dns(host: &HostConfig) -> Result<Dns, Error> {
@@ -26,4 +26,9 @@ fn words(list: Option<&[String]>) -> Vec<String> {
 pub(super) fn extra_hosts(host: &HostConfig) -> Result<Vec<ExtraHost>, Error> {
     let wrong = |e: ParseExtraHostError| Error::Invalid(e.to_string());
     host.extra_hosts.iter().flatten().map(|text| text.parse().map_err(wrong)).collect()
+}
+
+pub(super) fn links(host: &HostConfig) -> Result<Vec<Link>, Error> {
+    let wrong = |e: ParseLinkError| Error::Invalid(e.to_string());
+    host.links.iter().flatten().map(|text| text.parse().map_err(wrong)).collect()
 }
