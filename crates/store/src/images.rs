@@ -1,10 +1,11 @@
 //! The images that are there: their records, the list of them, and what a user means by a word.
 
-use crate::index::Index;
+use crate::index::{Entry, Index};
 use crate::{Error, Store};
 use sampan_image::{Descriptor, ImageConfig, Manifest, Step, media};
 use sampan_spec::{Digest, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// `images/<id>.json`. Format break.
@@ -96,8 +97,12 @@ pub fn list(store: &Store) -> Vec<Image> {
     let index = store.index();
     let mut images: Vec<Image> = index.images.keys().filter_map(|id| index.image(id)).collect();
     drop(index);
-    images.sort_by_key(|image| (std::cmp::Reverse(image.config.document().created), image.record.id.clone()));
+    images.sort_by_key(youngest_first);
     images
+}
+
+fn youngest_first(image: &Image) -> (Reverse<Option<Timestamp>>, Digest) {
+    (Reverse(image.config.document().created), image.record.id.clone())
 }
 
 /// The image with this id.
@@ -118,6 +123,29 @@ pub fn history(store: &Store, id: &Digest) -> Result<Vec<Step>, Error> {
     let layers = entry.chains.iter().map(|chain| index.layers.get(chain));
     let sizes: Vec<u64> = layers.map(|layer| layer.map_or(0, |layer| layer.size)).collect();
     Ok(sampan_image::history(&entry.config, &sizes))
+}
+
+/// How much room images take.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    /// All of them, the youngest first, each with the bytes of its layers that another image has, too.
+    pub images: Vec<(Image, u64)>,
+    /// The bytes of all layers that are there, each once.
+    pub layers: u64,
+}
+
+/// Adds up what the layers' records say: nothing is measured.
+pub fn usage(store: &Store) -> Usage {
+    let index = store.index();
+    let users = index.users_of_layers();
+    let size = |chain: &Digest| index.layers.get(chain).map_or(0, |layer| layer.size);
+    let shared = |entry: &Entry| entry.chains.iter().filter(|chain| users[chain] > 1).map(size).sum();
+    let of_image = |(id, entry)| Some((index.image(id)?, shared(entry)));
+    let mut images: Vec<_> = index.images.iter().filter_map(of_image).collect();
+    let layers = index.layers.values().map(|layer| layer.size).sum();
+    drop(index);
+    images.sort_by_key(|(image, _)| youngest_first(image));
+    Usage { images, layers }
 }
 
 /// What a user means by `name`, `name:tag`, `name@sha256:...`, `sha256:<id>` or the beginning of an id. A name goes

@@ -59,6 +59,14 @@ impl Index {
         self.names.iter().filter(|(_, image)| *image == id).map(|(name, _)| name.clone()).collect()
     }
 
+    /// How many images have each layer that an image has.
+    pub(crate) fn users_of_layers(&self) -> HashMap<&Digest, usize> {
+        let mut users = HashMap::new();
+        let chains = self.images.values().flat_map(|entry| &entry.chains);
+        chains.for_each(|chain| *users.entry(chain).or_default() += 1);
+        users
+    }
+
     /// A layer and all below it, topmost first. Ends early where one is missing.
     pub(crate) fn ancestry<'a>(&'a self, chain: &'a Digest) -> impl Iterator<Item = &'a Digest> {
         let first = self.layers.contains_key(chain).then_some(chain);
