@@ -2,7 +2,7 @@
 
 use crate::blocking::blocking;
 use crate::boot;
-use crate::container::{Container, Dns, Registry};
+use crate::container::{self, Container, Dns, Registry};
 use crate::event::{Hub, Writer};
 use crate::host::Host;
 use crate::image::Turns;
@@ -10,6 +10,7 @@ use crate::paths::Paths;
 use crate::recover;
 use crate::runtime::Runtime;
 use crate::sandbox::Network;
+use crate::shared::Shared;
 use crate::volume::{self, Volumes};
 use crate::{Error, Result};
 use sampan_spec::{Digest, Timestamp};
@@ -66,6 +67,14 @@ struct Inner {
     /// Images of which containers are being made, and how many.
     wanted: Mutex<HashMap<Digest, usize>>,
     transfers: Transfers,
+    measuring: Measuring,
+}
+
+/// What is being measured.
+#[derive(Default)]
+pub(crate) struct Measuring {
+    pub(crate) containers: Shared<Vec<container::Measured>>,
+    pub(crate) volumes: Shared<Vec<volume::Usage>>,
 }
 
 /// What all pulls share.
@@ -132,6 +141,7 @@ impl Engine {
             machine: std::fs::read_to_string("/etc/machine-id").unwrap_or_default(),
             wanted: Mutex::default(),
             transfers: Transfers { downloads: Arc::new(Semaphore::new(DOWNLOADS)), turns: Turns::default() },
+            measuring: Measuring::default(),
             options,
         };
         Ok((Self(Arc::new(inner)), recover::Found { on_disk, in_memory }, writer))
@@ -156,6 +166,10 @@ impl Engine {
 
     pub(crate) fn transfers(&self) -> &Transfers {
         &self.0.transfers
+    }
+
+    pub(crate) fn measuring(&self) -> &Measuring {
+        &self.0.measuring
     }
 
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {

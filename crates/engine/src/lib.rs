@@ -15,6 +15,7 @@ mod paths;
 mod recover;
 mod runtime;
 mod sandbox;
+mod shared;
 mod steps;
 
 pub mod container;

@@ -4,7 +4,7 @@ use crate::answer::{Outcome, refusal};
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::request::Call;
-use crate::routes::{archive, container, event, exec, image, network, stats, system, volume};
+use crate::routes::{archive, container, event, exec, image, network, stats, system, usage, volume};
 use http::Request;
 use hyper::body::Incoming;
 use sampan_api::endpoint::find;
@@ -42,6 +42,8 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::Version => Ok(system::version()),
         Operation::Info => system::info(&call).await,
         Operation::Events => event::events(&call).await,
+        Operation::DiskUsage => usage::usage(&call).await,
+        Operation::BuildPrune => usage::build_prune(&call),
         Operation::ContainerCreate => container::create(call).await,
         Operation::ContainerList => container::list(&call).await,
         Operation::ContainerInspect => container::inspect(&call).await,

@@ -4,6 +4,7 @@
 //! Everything here panics where a test should fail, and cleans up when it is dropped, also after a panic.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking and tells why")]
 
+mod ask;
 mod client;
 mod daemon;
 mod image;
@@ -13,6 +14,7 @@ mod process;
 pub mod registry;
 mod session;
 
+pub use ask::Answer;
 pub use client::{Cli, Output};
 pub use daemon::{Daemon, Programs};
 pub use image::{docker_archive, root_file_system, tar_of};

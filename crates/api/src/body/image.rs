@@ -13,10 +13,10 @@ pub struct ImageSummary {
     pub id: String,
     /// The image it was built on, if that is known here.
     pub parent_id: String,
-    /// `name:tag`.
-    pub repo_tags: Vec<String>,
-    /// `name@digest`.
-    pub repo_digests: Vec<String>,
+    /// `name:tag`. Without any, Docker writes an empty list here and `null` in `GET /system/df`.
+    pub repo_tags: Option<Vec<String>>,
+    /// `name@digest`. As with tags.
+    pub repo_digests: Option<Vec<String>>,
     /// Seconds since 1970.
     pub created: i64,
     /// Bytes of all its layers.

@@ -12,6 +12,7 @@ mod mount;
 mod network;
 mod stats;
 mod system;
+mod usage;
 mod volume;
 
 pub use archive::{PATH_STAT, PathStat, go_mode};
@@ -40,6 +41,7 @@ pub use stats::{
     BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats, Throttling,
 };
 pub use system::{Commit, Component, Info, Platform, Plugins, Swarm, Version};
+pub use usage::{BuildCache, BuildPruned, DiskUsage};
 pub use volume::{Volume, VolumeCreate, VolumeList, VolumeUsage, VolumesPruned};
 
 use serde::de::IgnoredAny;

@@ -1,7 +1,8 @@
 //! The endpoints about the engine as a whole, as functions.
 
+use super::verbs::filtered;
 use super::{Body, Client, JsonLines};
-use crate::body::Event;
+use crate::body::{BuildPruned, DiskUsage, Event, NetworksPruned};
 use crate::query::Query;
 use crate::{Filters, Result};
 use http::Method;
@@ -17,7 +18,24 @@ impl Client {
         filters: &Filters,
     ) -> Result<JsonLines<Event>> {
         let query = Query::default().with_some("since", since).with_some("until", until);
-        let query = query.with_some("filters", (!filters.is_empty()).then(|| filters.to_json()));
-        self.lines(Method::GET, &format!("/events{}", query.to_suffix()), Body::Empty).await
+        self.lines(Method::GET, &format!("/events{}", filtered(query, filters).to_suffix()), Body::Empty)
+            .await
+    }
+
+    /// `GET /system/df`.
+    pub async fn disk_usage(&self) -> Result<DiskUsage> {
+        self.json(Method::GET, "/system/df", Body::Empty).await
+    }
+
+    /// `POST /build/prune`. `all`: also what a next build could use.
+    pub async fn build_prune(&self, all: bool, filters: &Filters) -> Result<BuildPruned> {
+        let query = filtered(Query::default().with_flag("all", all), filters).to_suffix();
+        self.json(Method::POST, &format!("/build/prune{query}"), Body::Empty).await
+    }
+
+    /// `POST /networks/prune`.
+    pub async fn network_prune(&self, filters: &Filters) -> Result<NetworksPruned> {
+        let query = filtered(Query::default(), filters).to_suffix();
+        self.json(Method::POST, &format!("/networks/prune{query}"), Body::Empty).await
     }
 }

@@ -1,13 +1,13 @@
 //! `sampan container prune`.
 
+use super::pruned::Pruned;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::options::filter::{Filter, filter, filters};
-use crate::print;
 use crate::verb::Verb;
-use sampan_spec::format_size;
+use sampan_api::{Client, Filters};
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -34,11 +34,14 @@ impl Verb for ContainerPrune {
             return Ok(0);
         }
         let client = context.client()?;
-        let pruned = context.block_on(async { Ok(client.containers_prune(&filters).await?) })?;
-        if let Some(ids) = pruned.containers_deleted.filter(|ids| !ids.is_empty()) {
-            print::line(&format!("Deleted Containers:\n{}\n", ids.join("\n")));
-        }
-        print::line(&format!("Total reclaimed space: {}", format_size(pruned.space_reclaimed)));
+        context.block_on(prune(client, &filters))?.print();
         Ok(0)
     }
+}
+
+/// Has the daemon remove the containers that do not run.
+pub(super) async fn prune(client: &Client, filters: &Filters) -> Result<Pruned, Error> {
+    let pruned = client.containers_prune(filters).await?;
+    let ids = pruned.containers_deleted.unwrap_or_default();
+    Ok(Pruned::new("Deleted Containers:", &ids, pruned.space_reclaimed))
 }

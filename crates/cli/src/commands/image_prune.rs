@@ -1,14 +1,14 @@
 //! `sampan image prune`.
 
+use super::pruned::Pruned;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::options::filter::{Filter, filter, filters};
-use crate::print;
 use crate::verb::Verb;
 use sampan_api::body::ImageDeleted;
-use sampan_spec::long_size;
+use sampan_api::{Client, Filters};
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -37,17 +37,18 @@ impl Verb for ImagePrune {
         if !self.force && !confirmed(if self.all { ALL } else { DANGLING })? {
             return Ok(0);
         }
-        let mut filters = filters(&self.filter);
-        filters.add("dangling", if self.all { "false" } else { "true" });
         let client = context.client()?;
-        let pruned = context.block_on(async { Ok(client.image_prune(&filters).await?) })?;
-        if let Some(images) = pruned.images_deleted.filter(|images| !images.is_empty()) {
-            let lines: Vec<String> = images.iter().map(line).collect();
-            print::line(&format!("Deleted Images:\n{}\n", lines.join("\n")));
-        }
-        print::line(&format!("Total reclaimed space: {}", long_size(pruned.space_reclaimed)));
+        context.block_on(prune(client, self.all, filters(&self.filter)))?.print();
         Ok(0)
     }
+}
+
+/// Has the daemon remove images that no container uses: `all`, or only those without a tag.
+pub(super) async fn prune(client: &Client, all: bool, mut filters: Filters) -> Result<Pruned, Error> {
+    filters.add("dangling", if all { "false" } else { "true" });
+    let pruned = client.image_prune(&filters).await?;
+    let lines: Vec<String> = pruned.images_deleted.iter().flatten().map(line).collect();
+    Ok(Pruned::new("Deleted Images:", &lines, pruned.space_reclaimed))
 }
 
 fn line(image: &ImageDeleted) -> String {

@@ -11,7 +11,7 @@ use crate::print;
 use crate::verb::Verb;
 use jiff::Timestamp;
 use sampan_api::body::ImageSummary;
-use sampan_spec::format_size;
+use sampan_spec::{format_size, long_size};
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -77,7 +77,7 @@ const RAW: &str = "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}
 const RAW_WITH_DIGESTS: &str = "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n{{``}}";
 const RAW_ID: &str = "image_id: {{.ID}}";
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     ("Containers", "CONTAINERS"),
     ("CreatedAt", "CREATED AT"),
     ("CreatedSince", "CREATED"),
@@ -91,29 +91,31 @@ const COLUMNS: &[Column] = &[
     ("VirtualSize", "VIRTUAL SIZE"),
 ];
 const ID: usize = 4;
-const NONE: &str = "<none>";
+pub(super) const NONE: &str = "<none>";
 
 /// The cells of [`COLUMNS`], once for each tag.
 fn rows(image: &ImageSummary, short: bool, now: Timestamp) -> Vec<Vec<String>> {
     let tags: Vec<(&str, &str)> = image
         .repo_tags
         .iter()
+        .flatten()
         .filter_map(|tag| tag.rsplit_once(':'))
         .filter(|(name, _)| *name != NONE)
         .collect();
     let digest_of = |repository: &str| {
-        let split = image.repo_digests.iter().filter_map(|digest| digest.split_once('@'));
+        let split = image.repo_digests.iter().flatten().filter_map(|digest| digest.split_once('@'));
         split.clone().find(|(name, _)| *name == repository).map_or(NONE, |(_, digest)| digest).to_owned()
     };
     if tags.is_empty() {
-        let digest = image.repo_digests.first().and_then(|digest| digest.split_once('@'));
+        let digest = image.repo_digests.iter().flatten().next().and_then(|digest| digest.split_once('@'));
         let (repository, digest) = digest.unwrap_or((NONE, NONE));
         return vec![cells(image, [repository, NONE, digest], short, now)];
     }
     tags.iter().map(|(name, tag)| cells(image, [name, tag, &digest_of(name)], short, now)).collect()
 }
 
-fn cells(
+/// The cells of [`COLUMNS`] for one name of an image.
+pub(super) fn cells(
     image: &ImageSummary,
     [repository, tag, digest]: [&str; 3],
     short: bool,
@@ -121,7 +123,8 @@ fn cells(
 ) -> Vec<String> {
     let created = Timestamp::from_second(image.created).unwrap_or_default();
     let known = |value: i64, text: String| if value < 0 { "N/A".to_owned() } else { text };
-    let bytes = |size: i64| format_size(u64::try_from(size).unwrap_or(0));
+    let size = u64::try_from(image.size).unwrap_or(0);
+    let bytes = |size: i64| long_size(u64::try_from(size).unwrap_or(0));
     vec![
         known(image.containers, image.containers.to_string()),
         created.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
@@ -130,10 +133,10 @@ fn cells(
         if short { short_id(&image.id).to_owned() } else { image.id.clone() },
         repository.to_owned(),
         known(image.shared_size, bytes(image.shared_size)),
-        bytes(image.size),
+        format_size(size),
         tag.to_owned(),
         known(image.shared_size, bytes(image.size - image.shared_size)),
-        bytes(image.size),
+        long_size(size),
     ]
 }
 
@@ -145,8 +148,8 @@ mod tests {
     fn a_row_for_each_tag() {
         let image = ImageSummary {
             id: format!("sha256:{}", "ab".repeat(32)),
-            repo_tags: vec!["a:1".into(), "localhost:5000/b:2".into()],
-            repo_digests: vec!["a@sha256:cd".into()],
+            repo_tags: Some(vec!["a:1".into(), "localhost:5000/b:2".into()]),
+            repo_digests: Some(vec!["a@sha256:cd".into()]),
             created: 1_000_000,
             size: 4_261_550,
             shared_size: -1,
@@ -154,7 +157,7 @@ mod tests {
             ..ImageSummary::default()
         };
         let now = Timestamp::from_second(1_000_007).unwrap();
-        let untagged = ImageSummary { repo_tags: Vec::new(), repo_digests: Vec::new(), ..image.clone() };
+        let untagged = ImageSummary { repo_tags: None, repo_digests: None, ..image.clone() };
         let all: Vec<_> = rows(&image, true, now).into_iter().chain(rows(&untagged, false, now)).collect();
         insta::assert_snapshot!(all.iter().map(|row| row.join(" | ")).collect::<Vec<_>>().join("\n"));
     }

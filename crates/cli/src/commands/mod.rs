@@ -19,6 +19,7 @@ mod logs;
 mod network;
 mod pause;
 mod port;
+mod pruned;
 mod ps;
 mod pull;
 mod rename;
@@ -142,9 +143,11 @@ pub(crate) static GROUPS: &[Group] = &[
         name: "system",
         about: "Manage Sampan",
         verbs: &[
+            entry::<system::Df>(),
             entry::<events::Events>(),
             entry::<info::Info>(),
             entry::<system::Install>(),
+            entry::<system::Prune>(),
             entry::<system::StopContainers>(),
             entry::<system::Uninstall>(),
         ],

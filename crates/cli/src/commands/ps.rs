@@ -94,7 +94,7 @@ const WITH_SIZE: &str =
 const RAW: &str = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}\n{{``}}";
 const RAW_WITH_SIZE: &str = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}\nsize:{{pad .Size 1 0}}\n{{``}}";
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     ("Command", "COMMAND"),
     ("CreatedAt", "CREATED AT"),
     ("ID", "CONTAINER ID"),
@@ -115,7 +115,7 @@ const COMMAND_WIDTH: usize = 20;
 const MOUNT_WIDTH: usize = 15;
 
 /// The cells of [`COLUMNS`].
-fn row(container: &ContainerSummary, short: bool, now: Timestamp) -> Vec<String> {
+pub(super) fn row(container: &ContainerSummary, short: bool, now: Timestamp) -> Vec<String> {
     let c = container;
     let created = Timestamp::from_second(c.created).unwrap_or_default();
     let command = if short { ellipsis(&c.command, COMMAND_WIDTH) } else { c.command.clone() };

@@ -44,6 +44,11 @@ impl Listing {
         Ok(String::from_utf8_lossy(&table).into_owned())
     }
 
+    /// The rows as a list of documents.
+    pub(crate) fn json(&self) -> Json {
+        Json::Array(self.rows.iter().map(|row| self.document(row)).collect())
+    }
+
     fn lines(&self, format: &str) -> Result<String, Error> {
         let template = parse(format)?;
         let mut lines = String::new();

@@ -34,6 +34,7 @@ mod stats;
 mod stop;
 mod top;
 mod update;
+mod usage;
 mod user;
 mod validate;
 mod wait;
@@ -73,6 +74,7 @@ pub use stats::{
 pub use stop::stop;
 pub use top::{Processes, top};
 pub use update::{Update, update};
+pub use usage::{Measured, measured};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};

@@ -14,7 +14,7 @@ pub(crate) use remove::in_use;
 pub use remove::{Removal, Removed, remove};
 pub use sampan_image::Step;
 pub use sampan_registry::{Config as RegistryConfig, Insecure, Mirror};
-pub use sampan_store::images::{Image, ImageLayer, ImageRecord};
+pub use sampan_store::images::{Image, ImageLayer, ImageRecord, Usage};
 pub use sampan_store::import::{Imported, Request as ImportRequest};
 pub use sampan_store::load::Loaded;
 pub(crate) use turns::Turns;
@@ -34,6 +34,15 @@ const LAYER_MAX: u64 = 1 << 40;
 pub async fn list(engine: &Engine) -> Vec<Image> {
     let store = engine.store().clone();
     blocking(move || Ok::<_, Error>(images::list(&store))).await.unwrap_or_default()
+}
+
+/// All images with what they share, and how much room their layers take.
+///
+/// # Errors
+/// When no thread can be had.
+pub async fn usage(engine: &Engine) -> Result<Usage> {
+    let store = engine.store().clone();
+    blocking(move || Ok::<_, Error>(images::usage(&store))).await
 }
 
 /// The image that a user means by a name, a digest or the beginning of an id.

@@ -10,26 +10,27 @@ use crate::engine::Engine;
 pub struct Usage {
     /// The volume.
     pub snapshot: Snapshot,
-    /// The size of its files in bytes, hard links once; `None` where that is not the engine's disk: the volume is a mount.
+    /// The size of its files in bytes, hard links once; `None` if they cannot be read, and the log tells why.
     pub bytes: Option<u64>,
 }
 
-/// Measures all volumes.
+/// Measures all volumes that are folders: what is in one that is a mount is not the engine's. What is being measured
+/// already is not measured twice.
 ///
 /// # Errors
-/// When one cannot be read.
+/// When no thread can be had.
 pub async fn usage(engine: &Engine) -> Result<Vec<Usage>> {
-    let engine = engine.clone();
-    blocking(move || {
-        let measure = |snapshot: Snapshot| {
-            let folder = engine.volumes().folder(&snapshot.volume.name);
-            let bytes = match snapshot.volume.is_mount() {
-                true => None,
-                false => Some(sampan_store::volumes::size(&folder)?),
-            };
-            Ok::<_, crate::Error>(Usage { snapshot, bytes })
-        };
-        engine.volumes().all().into_iter().map(measure).collect()
-    })
-    .await
+    let own = engine.clone();
+    let measuring = blocking(move || {
+        let all = own.volumes().all().into_iter().filter(|snapshot| !snapshot.volume.is_mount());
+        Ok::<_, crate::Error>(all.map(|snapshot| measure(&own, snapshot)).collect())
+    });
+    engine.measuring().volumes.get(measuring).await
+}
+
+fn measure(engine: &Engine, snapshot: Snapshot) -> Usage {
+    let name = &snapshot.volume.name;
+    let measured = sampan_store::volumes::size(&engine.volumes().folder(name));
+    let bytes = measured.inspect_err(|error| tracing::warn!(volume = name, "not measured: {error}"));
+    Usage { bytes: bytes.ok(), snapshot }
 }

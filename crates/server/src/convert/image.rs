@@ -121,19 +121,28 @@ fn glob(pattern: &str, text: &str) -> bool {
     states.contains(&pattern.len())
 }
 
-/// One line of the list. `users` is how many containers use it.
-pub(crate) fn summary(image: &Image, users: i64, filters: &Filters) -> ImageSummary {
+/// What one line of the list says besides what the image itself is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// How many containers use it.
+    pub(crate) users: i64,
+    /// The bytes that other images have, too, if that was asked for.
+    pub(crate) shared: Option<u64>,
+}
+
+/// One line of the list.
+pub(crate) fn summary(image: &Image, usage: Usage, filters: &Filters) -> ImageSummary {
     let names = shown_names(image, filters.get("reference"));
     let labels = image.config.run().labels.clone();
     ImageSummary {
         id: image.record.id.to_string(),
-        repo_tags: tags(names.iter().copied()),
-        repo_digests: digests(names.iter().copied()),
+        repo_tags: Some(tags(names.iter().copied())),
+        repo_digests: Some(digests(names.iter().copied())),
         created: seconds(image),
         size: size(image),
-        shared_size: -1,
+        shared_size: usage.shared.map_or(-1, bytes),
         labels: (!labels.is_empty()).then_some(labels),
-        containers: users,
+        containers: usage.users,
         ..ImageSummary::default()
     }
 }
@@ -147,7 +156,12 @@ fn digests<'n>(names: impl Iterator<Item = &'n Reference>) -> Vec<String> {
 }
 
 fn size(image: &Image) -> i64 {
-    i64::try_from(image.size).unwrap_or(i64::MAX)
+    bytes(image.size)
+}
+
+/// A size as the API has it.
+pub(crate) fn bytes(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 /// The body of `GET /images/{name}/json`.
@@ -208,7 +222,7 @@ pub(crate) fn history(image: &Image, steps: &[Step]) -> Vec<ImageHistory> {
         created: step.entry.created.map_or(0, |time| time.as_second()),
         created_by: step.entry.created_by.clone(),
         tags: step.image.as_ref().map(|_| tags(image.names.iter())).filter(|tags| !tags.is_empty()),
-        size: i64::try_from(step.size).unwrap_or(i64::MAX),
+        size: bytes(step.size),
         comment: step.entry.comment.clone(),
     };
     steps.iter().map(line).collect()

@@ -69,9 +69,7 @@ pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     name_by_links(&mut lines, &all);
     if call.query.flag("size") {
         for (line, snapshot) in lines.iter_mut().zip(chosen) {
-            let Sizes { own, all } = container::sizes(call.engine(), snapshot).await?;
-            line.size_rw = Some(own as i64).filter(|size| *size > 0);
-            line.size_root_fs = Some(all as i64);
+            add_sizes(line, container::sizes(call.engine(), snapshot).await?);
         }
     }
     Ok(json(StatusCode::OK, &lines))
@@ -85,6 +83,12 @@ fn name_by_links(lines: &mut [ContainerSummary], all: &[container::Snapshot]) {
             line.names.sort();
         }
     }
+}
+
+/// Tells the sizes of a container; that of an empty writable layer is left out.
+pub(super) fn add_sizes(line: &mut ContainerSummary, sizes: Sizes) {
+    line.size_rw = Some(sizes.own as i64).filter(|size| *size > 0);
+    line.size_root_fs = Some(sizes.all as i64);
 }
 
 /// `GET /containers/{name}/json`.

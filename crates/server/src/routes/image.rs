@@ -8,11 +8,12 @@ use crate::upload::upload;
 use bytes::Bytes;
 use http::StatusCode;
 use sampan_api::ApiVersion;
-use sampan_api::body::{ContainerConfig, Progress};
+use sampan_api::body::{ContainerConfig, ImageSummary, Progress};
 use sampan_api::query::Query;
-use sampan_engine::image::{self, Loaded, Removal};
-use sampan_engine::{Engine, container};
-use sampan_spec::Reference;
+use sampan_engine::Engine;
+use sampan_engine::container::{self, Snapshot};
+use sampan_engine::image::{self, Image, Loaded, Removal};
+use sampan_spec::{Digest, Reference};
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use tokio::sync::mpsc;
@@ -24,19 +25,34 @@ const NO_CONTAINER_CONFIG: ApiVersion = ApiVersion::new(1, 45);
 /// `GET /images/json`.
 pub(crate) async fn list(call: &Call) -> Result<Outcome, Error> {
     let filters = call.filters(&convert::FILTERS)?;
-    let mut users: HashMap<String, i64> = HashMap::new();
-    for snapshot in container::list(call.engine()).await {
-        *users.entry(snapshot.container.image.to_string()).or_default() += 1;
-    }
-    let all = image::list(call.engine()).await;
-    let users = |id: &str| users.get(id).copied().unwrap_or(0);
-    let chosen = convert::choose(&all, &filters)?.into_iter();
-    let mut lines: Vec<_> =
-        chosen.map(|image| convert::summary(image, users(&image.record.id.to_string()), &filters)).collect();
-    if call.version < NO_VIRTUAL_SIZE {
-        lines.iter_mut().for_each(|line| line.virtual_size = Some(line.size));
-    }
+    let users = users(&container::list(call.engine()).await);
+    let images = image::usage(call.engine()).await?.images;
+    let shared: HashMap<_, _> =
+        images.iter().map(|(image, shared)| (image.record.id.clone(), *shared)).collect();
+    let all: Vec<Image> = images.into_iter().map(|(image, _)| image).collect();
+    let line = |image: &Image| {
+        let id = &image.record.id;
+        let shared = shared.get(id).copied().filter(|_| call.query.flag("shared-size"));
+        let usage = convert::Usage { users: users.get(id).copied().unwrap_or(0), shared };
+        for_version(convert::summary(image, usage, &filters), call.version)
+    };
+    let lines: Vec<_> = convert::choose(&all, &filters)?.into_iter().map(line).collect();
     Ok(json(StatusCode::OK, &lines))
+}
+
+/// A line with what only old clients know.
+pub(super) fn for_version(mut line: ImageSummary, version: ApiVersion) -> ImageSummary {
+    line.virtual_size = (version < NO_VIRTUAL_SIZE).then_some(line.size);
+    line
+}
+
+/// How many containers use each image that any uses.
+pub(super) fn users(containers: &[Snapshot]) -> HashMap<Digest, i64> {
+    let mut users = HashMap::new();
+    for snapshot in containers {
+        *users.entry(snapshot.container.image.clone()).or_default() += 1;
+    }
+    users
 }
 
 /// `GET /images/{name}/json`.

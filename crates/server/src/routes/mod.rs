@@ -11,4 +11,5 @@ mod pull;
 pub(crate) mod stats;
 mod stream;
 pub(crate) mod system;
+pub(crate) mod usage;
 pub(crate) mod volume;

@@ -9,6 +9,7 @@ use crate::options::filter::{Filter, filter, filters};
 use crate::print;
 use crate::verb::Verb;
 use sampan_api::body::Volume;
+use sampan_spec::long_size;
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -46,7 +47,7 @@ impl Verb for Ls {
 }
 
 const TABLE: &str = "{{.Driver}}\t{{.Name}}";
-const COLUMNS: &[Column] = &[
+pub(in super::super) const COLUMNS: &[Column] = &[
     ("Availability", "AVAILABILITY"),
     ("Driver", "DRIVER"),
     ("Group", "GROUP"),
@@ -62,19 +63,20 @@ const COLUMNS: &[Column] = &[
 const UNKNOWN: &str = "N/A";
 
 /// The cells of [`COLUMNS`].
-fn cells(volume: &Volume) -> Vec<String> {
+pub(in super::super) fn cells(volume: &Volume) -> Vec<String> {
     let labels = volume.labels.iter().flatten().map(|(key, value)| format!("{key}={value}"));
     let unknown = || UNKNOWN.to_owned();
+    let usage = volume.usage_data;
     vec![
         unknown(),
         volume.driver.clone(),
         unknown(),
         labels.collect::<Vec<_>>().join(","),
-        unknown(),
+        usage.map_or_else(unknown, |usage| usage.ref_count.to_string()),
         volume.mountpoint.clone(),
         volume.name.clone(),
         volume.scope.clone(),
-        unknown(),
+        usage.and_then(|usage| u64::try_from(usage.size).ok()).map_or_else(unknown, long_size),
         unknown(),
     ]
 }

@@ -1,8 +1,8 @@
 //! `sampan volume ...`, a file a verb.
 
 mod create;
-mod ls;
-mod prune;
+pub(super) mod ls;
+pub(super) mod prune;
 mod rm;
 
 pub(super) use create::Create;

@@ -1,13 +1,13 @@
 //! `sampan volume prune`.
 
+use super::super::pruned::Pruned;
 use crate::confirm::confirmed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::options::filter::{Filter, filter, filters};
-use crate::print;
 use crate::verb::Verb;
-use sampan_spec::format_size;
+use sampan_api::{Client, Filters};
 
 /// Its arguments.
 #[derive(clap::Args)]
@@ -48,11 +48,13 @@ impl Verb for Prune {
             return Ok(0);
         }
         let client = context.client()?;
-        let pruned = context.block_on(async { Ok(client.volume_prune(&filters).await?) })?;
-        if !pruned.volumes_deleted.is_empty() {
-            print::line(&format!("Deleted Volumes:\n{}\n", pruned.volumes_deleted.join("\n")));
-        }
-        print::line(&format!("Total reclaimed space: {}", format_size(pruned.space_reclaimed)));
+        context.block_on(prune(client, &filters))?.print();
         Ok(0)
     }
+}
+
+/// Has the daemon remove volumes that no container uses.
+pub(in super::super) async fn prune(client: &Client, filters: &Filters) -> Result<Pruned, Error> {
+    let pruned = client.volume_prune(filters).await?;
+    Ok(Pruned::new("Deleted Volumes:", &pruned.volumes_deleted, pruned.space_reclaimed))
 }

@@ -1,4 +1,4 @@
-//! The engine itself: what it is and what it has.
+//! The engine in numbers.
 
 use crate::container::{self, Phase};
 use crate::engine::Engine;

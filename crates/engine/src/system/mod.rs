@@ -1,0 +1,5 @@
+//! The engine itself: what it is, and what it has.
+
+mod info;
+
+pub use info::{Info, info};
