@@ -1,6 +1,7 @@
 //! Points in time as people give them: `--since`, `--until`, and the filters of those names.
 
 use jiff::{SignedDuration, Timestamp};
+use sampan_spec::parse_duration;
 
 /// A string is no point in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +17,8 @@ pub fn point_in_time(text: &str, now: Timestamp) -> Result<String, TimeError> {
     if is_seconds(text) {
         return Ok(text.to_owned());
     }
-    let point = duration(text).and_then(|ago| now.checked_sub(ago).ok()).or_else(|| date(text));
+    let ago = parse_duration(text).ok().map(SignedDuration::from_nanos);
+    let point = ago.and_then(|ago| now.checked_sub(ago).ok()).or_else(|| date(text));
     let point = point.ok_or_else(|| TimeError(text.to_owned()))?;
     let nanos = point.as_nanosecond();
     let second = 1_000_000_000;
@@ -36,33 +38,6 @@ pub fn seconds(text: &str, now: Timestamp) -> Result<i64, TimeError> {
 fn is_seconds(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Go's `time.ParseDuration`: numbers with units `h`, `m`, `s`, `ms`, `us`, `ns`.
-fn duration(text: &str) -> Option<SignedDuration> {
-    let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    if rest.is_empty() {
-        return None;
-    }
-    let mut seconds = 0f64;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..end].parse().ok()?;
-        rest = &rest[end..];
-        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        seconds += number
-            * match &rest[..end] {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "µs" | "μs" => 1e-6,
-                "ns" => 1e-9,
-                _ => return None,
-            };
-        rest = &rest[end..];
-    }
-    SignedDuration::try_from_secs_f64(if negative { -seconds } else { seconds }).ok()
 }
 
 fn date(text: &str) -> Option<Timestamp> {

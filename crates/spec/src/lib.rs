@@ -1,9 +1,10 @@
-//! The vocabulary of Sampan: typed ids, digests, references, sizes, signals, error kinds, and the three contracts
+//! The vocabulary of Sampan: typed ids, digests, references, sizes, durations, signals, error kinds, and the three contracts
 //! between its processes: the bundle, the journal and the monitor's protocol.
 //!
 //! Nothing here does I/O or knows a system call; every other crate may depend on it.
 
 mod digest;
+mod duration;
 mod error;
 mod failure;
 mod id;
@@ -19,6 +20,7 @@ pub mod oci;
 pub mod stream;
 
 pub use digest::{Digest, ParseDigestError};
+pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use error::ErrorKind;
 pub use id::{ClientId, ContainerId, ExecId, NetworkId, ParseIdError};
 pub use jiff::Timestamp;

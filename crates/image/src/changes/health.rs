@@ -2,6 +2,7 @@
 
 use super::{Error, json_list};
 use crate::config::Healthcheck;
+use sampan_spec::parse_duration;
 
 pub(super) fn parse(text: &str) -> Result<Healthcheck, Error> {
     let mut check = Healthcheck::default();
@@ -44,58 +45,10 @@ fn set(check: &mut Healthcheck, option: &str) -> Result<(), Error> {
         }
         _ => return Err(wrong("Unknown flag")),
     };
-    *field = nanoseconds(value).filter(|n| *n == 0 || *n >= MIN).ok_or_else(|| wrong("Invalid duration"))?;
+    let time = parse_duration(value).ok().filter(|time| *time == 0 || *time >= MIN);
+    *field = time.ok_or_else(|| wrong("Invalid duration"))?;
     Ok(())
 }
 
 /// Docker takes no shorter time than a millisecond.
 const MIN: i64 = 1_000_000;
-
-/// Go's durations: `1h30m`, `1.5s`, `300ms`, `0`.
-fn nanoseconds(text: &str) -> Option<i64> {
-    if text == "0" {
-        return Some(0);
-    }
-    let mut total = 0_f64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        let unit_end =
-            rest[digits..].find(|c: char| c.is_ascii_digit() || c == '.').map_or(rest.len(), |i| digits + i);
-        let unit = match &rest[digits..unit_end] {
-            "ns" => 1.0,
-            "us" | "µs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 60e9,
-            "h" => 3600e9,
-            _ => return None,
-        };
-        total += number * unit;
-        rest = &rest[unit_end..];
-    }
-    (!text.is_empty() && total < i64::MAX as f64).then_some(total as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations() {
-        for (text, want) in [
-            ("5s", Some(5_000_000_000)),
-            ("1m30s", Some(90_000_000_000)),
-            ("1.5h", Some(5_400_000_000_000)),
-            ("300ms", Some(300_000_000)),
-            ("0", Some(0)),
-            ("", None),
-            ("5", None),
-            ("s", None),
-            ("5x", None),
-        ] {
-            assert_eq!(nanoseconds(text), want, "{text}");
-        }
-    }
-}
