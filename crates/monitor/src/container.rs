@@ -42,6 +42,7 @@ impl Monitor {
     }
 
     fn main_ended(&mut self, how: Ended) {
+        self.end_probes();
         let own_pids = self.has_own_pids();
         if let State::Running { sandbox, ended, .. } = &mut self.state {
             *ended = Some(how);
@@ -80,6 +81,7 @@ impl Monitor {
                 self.conclude();
             } else {
                 self.end_streams_of(key);
+                self.probe_over(key);
             }
         }
     }

@@ -33,6 +33,7 @@ impl Monitor {
         [self.stopping.kill_at, self.memory.look_at, self.listen_again, restart, patience]
             .into_iter()
             .flatten()
+            .chain(self.probing.deadline())
             .chain(self.streams_held_until())
             .chain(self.processes.values().filter_map(Process::look_again))
             .chain(self.clients.values().filter_map(Client::deadline))

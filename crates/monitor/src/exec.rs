@@ -56,7 +56,7 @@ impl Monitor {
         }
     }
 
-    fn execute(
+    pub(crate) fn execute(
         &self,
         process: &ExecProcess,
         attached: bool,
@@ -91,10 +91,8 @@ impl Monitor {
         process: Process,
         handed: Option<Handed>,
     ) -> i32 {
-        let key = Key(self.next_number());
         let pid = process.pid;
-        self.execs.insert(key, exec.clone());
-        self.processes.insert(key, process);
+        let key = self.keep(exec.clone(), process);
         self.report(Event::ExecStarted { exec, pid });
         if let Some(handed) = handed {
             let attached = Attached {
@@ -111,6 +109,14 @@ impl Monitor {
         pid
     }
 
+    /// Takes a process in that runs.
+    pub(crate) fn keep(&mut self, exec: ExecId, process: Process) -> Key {
+        let key = Key(self.next_number());
+        self.execs.insert(key, exec);
+        self.processes.insert(key, process);
+        key
+    }
+
     /// A running exec process.
     pub(crate) fn exec_key(&self, exec: &ExecId) -> Result<Key, Refusal> {
         if !self.record.summary().execs.contains_key(exec) {
@@ -123,6 +129,7 @@ impl Monitor {
     /// Tells the end of one. Its streams may go on for a moment.
     pub(crate) fn exec_ended(&mut self, key: Key, ended: Ended) {
         self.look_at_memory();
+        self.probe_ended(key, ended);
         if let Some(exec) = self.execs.remove(&key) {
             self.report(Event::ExecEnded { exec, code: ended.shell_code() });
         }

@@ -10,7 +10,8 @@
 //! | `connection`, `requests` | daemons: frames in and out, one function per request |
 //! | `client`, `clients`, `waiters` | connections of users that were handed over |
 //! | `process`, `streams`, `detach` | standard streams between processes, log and clients |
-//! | `container`, `start`, `stop`, `exec` | process 1's life, and other processes |
+//! | `container`, `start`, `stop` | process 1's life |
+//! | `exec`, `health` | other processes |
 //! | `record`, `output`, `oom` | journal, log, memory |
 
 mod bundle;
@@ -23,6 +24,7 @@ mod events;
 mod exec;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod health;
 pub mod keep;
 mod monitor;
 mod oom;

@@ -3,6 +3,7 @@
 use crate::bundle::{Bundle, BundleError};
 use crate::client::{Client, Role};
 use crate::connection::Connection;
+use crate::health::Probing;
 use crate::oom::Memory;
 use crate::output::Output;
 use crate::process::Process;
@@ -85,6 +86,7 @@ pub(crate) struct Monitor {
     pub(crate) output_open: bool,
     pub(crate) memory: Memory,
     pub(crate) stopping: Stopping,
+    pub(crate) probing: Probing,
     /// The last delay before a restart.
     pub(crate) delay: Duration,
     /// Rows and columns that were set before there was a terminal.
@@ -153,6 +155,7 @@ impl Monitor {
             output_open: false,
             memory: Memory::default(),
             stopping: Stopping::default(),
+            probing: Probing::default(),
             delay: Duration::ZERO,
             size: None,
             buffer: vec![0; BLOCK],
@@ -210,6 +213,7 @@ impl Monitor {
         if matches!(self.state, State::Restarting { due, .. } if due <= now) {
             self.restart();
         }
+        self.look_at_health(now);
         self.conclude_ended(now);
         self.clients.values_mut().filter(|client| client.waits_for_head()).for_each(Client::flush);
         let more = self.read_silent_inputs();

@@ -91,7 +91,7 @@ mod tests {
         let disk = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
         let path = |name: &str| PathBuf::from(format!("/proc/self/fd/{}/{name}", disk.as_raw_fd()));
         let mut record = Record::open(&path("journal")).unwrap();
-        let mut told = record.append(Event::Started { pid: 7, boot_id: "b".into() });
+        let mut told = record.append(Event::Started { pid: 7, boot_id: "b".into(), probed: false });
         let mut filling = std::fs::File::create(path("filling")).unwrap();
         while filling.write(&[0; 4096]).is_ok() {}
         for number in 0..200 {

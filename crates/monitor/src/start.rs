@@ -132,7 +132,9 @@ impl Monitor {
         self.processes.insert(MAIN, process);
         self.untidy = true;
         self.state = State::Running { sandbox, root, since: Instant::now(), paused: false, ended: None };
-        self.report(Event::Started { pid, boot_id: self.boot_id.clone() });
+        let probed = self.bundle.supervise.health.is_some();
+        self.report(Event::Started { pid, boot_id: self.boot_id.clone(), probed });
+        self.begin_probes();
         Ok(pid)
     }
 

@@ -201,6 +201,7 @@ impl Monitor {
         sandbox.cgroup.freeze().map_err(|error| system("freeze the container", &error))?;
         *paused = true;
         self.report(Event::Paused);
+        self.end_probes();
         Ok(())
     }
 
@@ -209,6 +210,7 @@ impl Monitor {
         sandbox.cgroup.thaw().map_err(|error| system("thaw the container", &error))?;
         if std::mem::take(paused) {
             self.report(Event::Resumed);
+            self.begin_probes();
         }
         Ok(())
     }

@@ -66,6 +66,7 @@ impl Monitor {
         if let Some(event) = event {
             self.report(event);
         }
+        self.probe_said(key, bytes);
         for client in self.clients.values_mut() {
             if let Role::Streams(attached) = &client.role
                 && attached.process == key

@@ -47,6 +47,9 @@ pub struct Supervise {
     pub restart: Restart,
     /// How to stop it.
     pub stop: Stop,
+    /// How to see whether it is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
     /// Whether the daemon removes it when it has ended (`--rm`): then clients that wait for the removal are kept until
     /// the daemon reports it.
     pub remove: bool,
@@ -143,6 +146,24 @@ pub struct Stop {
     pub timeout: Option<u32>,
 }
 
+/// A health check. Times are in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The OCI process that a probe executes.
+    pub process: Box<oci_spec::runtime::Process>,
+    /// From a probe's end, or the start, to the next probe.
+    pub interval: u64,
+    /// How long a probe may take.
+    pub timeout: u64,
+    /// Failures of probes begun in this time after the start do not count until one has succeeded.
+    pub start_period: u64,
+    /// Instead of `interval` in that time, until one has succeeded.
+    pub start_interval: u64,
+    /// How many failures in a row make it unhealthy.
+    pub retries: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +186,14 @@ mod tests {
             sandbox: Sandbox::Configured,
             restart: Restart::OnFailure { max_retries: 3 },
             stop: Stop { signal: Signal::TERM, timeout: Some(10) },
+            health: Some(HealthCheck {
+                process: Box::default(),
+                interval: 1,
+                timeout: 2,
+                start_period: 0,
+                start_interval: 3,
+                retries: 4,
+            }),
             remove: false,
         }
     }

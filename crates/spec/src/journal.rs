@@ -5,6 +5,7 @@
 //! state is the fold of its journal, [`Summary`]; a file that has grown is replaced by one [`Event::Snapshot`].
 
 pub use crate::failure::Failure;
+use crate::health::{Health, HealthStatus, Probe};
 use crate::{ExecId, Signal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub enum Event {
         pid: i32,
         /// The host's boot (`/proc/sys/kernel/random/boot_id`): pids of another boot mean nothing.
         boot_id: String,
+        /// Whether its health is probed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        probed: bool,
     },
     /// The container could not be started, or not again.
     StartFailed {
@@ -106,6 +110,21 @@ pub enum Event {
         exec: ExecId,
         /// Its exit code, or 128 and the signal that ended it.
         code: i32,
+    },
+    /// A probe of its health begins. It is an exec process of its own kind: it is not made known, and its end is told as
+    /// another's.
+    ProbeStarted {
+        /// Its process's id.
+        exec: ExecId,
+    },
+    /// A probe is over.
+    Probed {
+        /// What came of it.
+        probe: Probe,
+        /// What follows from it.
+        status: HealthStatus,
+        /// How many failed in a row.
+        failing_streak: u32,
     },
     /// Output was lost because the log could not be written.
     LogGap {
@@ -184,6 +203,9 @@ pub struct Summary {
     pub revision: u32,
     /// The kernel killed one of its processes for want of memory since it was last started.
     pub oom: bool,
+    /// Its health, where that is probed, since it was first started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// The processes executed in it.
     pub execs: BTreeMap<ExecId, Exec>,
 }
@@ -240,7 +262,10 @@ impl Summary {
         }
         match &entry.event {
             Event::Snapshot { summary } => *self = (**summary).clone(),
-            Event::Started { pid, boot_id } => self.begin(*pid, boot_id, entry.time),
+            Event::Started { pid, boot_id, probed } => {
+                self.begin(*pid, boot_id, entry.time);
+                self.begin_probes(*probed);
+            }
             Event::StartFailed { failure } => self.fail(failure, entry.time),
             Event::Shutdown => self.shutdown = true,
             Event::StopRequested { .. } => {
@@ -258,7 +283,10 @@ impl Summary {
                 self.status = Status::Restarting;
                 self.restarts = self.restarts.saturating_add(u32::from(!self.restart_requested));
             }
-            Event::Paused => self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid }),
+            Event::Paused => {
+                self.status = self.pid().map_or(self.status, |pid| Status::Paused { pid });
+                self.end_probes();
+            }
             Event::Resumed => self.status = self.pid().map_or(self.status, |pid| Status::Running { pid }),
             Event::Updated { revision } => self.revision = *revision,
             Event::OutOfMemory => self.oom = true,
@@ -273,7 +301,12 @@ impl Summary {
                 self.end_exec(exec, failure.exit_code(), entry.seq);
             }
             Event::ExecEnded { exec, code } => self.end_exec(exec, *code, entry.seq),
-            Event::LogGap { .. } => {}
+            Event::Probed { probe, status, failing_streak } => {
+                let health = self.health.get_or_insert_default();
+                (health.status, health.failing_streak) = (*status, *failing_streak);
+                health.take(probe.clone());
+            }
+            Event::ProbeStarted { .. } | Event::LogGap { .. } => {}
         }
         self.seq = entry.seq;
     }
@@ -305,6 +338,22 @@ impl Summary {
         self.finished = Some(time);
         self.exit = Some(exit);
         self.execs.retain(|_, exec| exec.ended.is_some());
+        self.end_probes();
+    }
+
+    fn begin_probes(&mut self, probed: bool) {
+        if probed {
+            self.health.get_or_insert_default().begin();
+        } else {
+            self.health = None;
+        }
+    }
+
+    /// As with Docker, what is not probed any more counts as unhealthy.
+    fn end_probes(&mut self) {
+        if let Some(health) = &mut self.health {
+            health.status = HealthStatus::Unhealthy;
+        }
     }
 
     /// A container that never ran is still `created`, as with Docker.
@@ -347,159 +396,4 @@ impl Summary {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn fold(events: Vec<Event>) -> Summary {
-        let entry = |(i, event)| Entry {
-            seq: i as u64 + 1,
-            time: Timestamp::from_second(i as i64).unwrap(),
-            boot_ns: i as u64,
-            event,
-        };
-        let entries: Vec<Entry> = events.into_iter().enumerate().map(entry).collect();
-        for entry in &entries {
-            let line = serde_json::to_string(entry).unwrap();
-            assert_eq!(&serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
-        }
-        Summary::of(&entries)
-    }
-
-    fn started(pid: i32) -> Event {
-        Event::Started { pid, boot_id: "b".into() }
-    }
-
-    fn exited(code: i32) -> Event {
-        Event::Exited(Exit { code, signal: None, oom: false })
-    }
-
-    fn restarting() -> Event {
-        Event::Restarting { exit: Exit { code: 1, signal: None, oom: false }, delay_ms: 100 }
-    }
-
-    #[test]
-    fn a_life() {
-        assert_eq!(fold(vec![]).status, Status::Created);
-        assert_eq!(fold(vec![started(7)]).status, Status::Running { pid: 7 });
-        assert_eq!(fold(vec![started(7), Event::Paused]).status, Status::Paused { pid: 7 });
-        assert_eq!(fold(vec![started(7), Event::Paused, Event::Resumed]).status, Status::Running { pid: 7 });
-        let ended = fold(vec![started(7), exited(3)]);
-        assert_eq!((ended.status, ended.exit.unwrap().code), (Status::Exited, 3));
-        assert_eq!(fold(vec![started(7), Event::MonitorLost]).exit.unwrap().code, 137);
-    }
-
-    #[test]
-    fn restarts_count_until_a_user_starts_it() {
-        let again = |n: usize| {
-            let mut events = vec![started(1)];
-            (0..n).for_each(|_| events.extend([restarting(), started(2)]));
-            events
-        };
-        assert_eq!(fold(again(3)).restarts, 3);
-        let mut by_user = again(3);
-        by_user.extend([exited(1), started(3)]);
-        assert_eq!(fold(by_user).restarts, 0);
-        let mut at_a_wish = again(3);
-        at_a_wish.extend([Event::RestartRequested { signal: Signal::TERM }, restarting(), started(3)]);
-        assert_eq!(fold(at_a_wish.clone()).restarts, 0);
-        at_a_wish.extend([restarting(), started(4)]);
-        assert_eq!(fold(at_a_wish).restarts, 1);
-    }
-
-    #[test]
-    fn a_start_that_failed() {
-        let failure = Failure { stage: "exec".into(), errno: 2, message: "m".into() };
-        let summary = fold(vec![Event::StartFailed { failure: failure.clone() }]);
-        assert_eq!((summary.exit.unwrap().code, summary.error), (127, failure.start_text()));
-        assert_eq!((summary.status, summary.finished), (Status::Created, None));
-    }
-
-    #[test]
-    fn a_snapshot_replaces_what_was_before() {
-        let before = fold(vec![started(7), exited(3)]);
-        let entry = Entry {
-            seq: 9,
-            time: Timestamp::UNIX_EPOCH,
-            boot_ns: 0,
-            event: Event::Snapshot { summary: before.clone().into() },
-        };
-        let line = serde_json::to_string(&entry).unwrap();
-        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry);
-        let after = Summary::of([&entry]);
-        assert_eq!(after, Summary { seq: 9, ..before });
-    }
-
-    fn process() -> ExecProcess {
-        let process = Box::default();
-        ExecProcess { process, stdin: false, stdout: true, stderr: true, detach_keys: vec![] }
-    }
-
-    fn event() -> impl Strategy<Value = Event> {
-        let failure = || Failure { stage: "exec".into(), errno: 2, message: "m".into() };
-        let id = || (0..4u8).prop_map(|i| ExecId::from_bytes([i; 32]));
-        let exit = (any::<i32>(), any::<bool>()).prop_map(|(code, oom)| Exit { code, signal: None, oom });
-        prop_oneof![
-            any::<i32>().prop_map(started),
-            exit.clone().prop_map(Event::Exited),
-            (exit, any::<u64>()).prop_map(|(exit, delay_ms)| Event::Restarting { exit, delay_ms }),
-            Just(Event::Paused),
-            Just(Event::Resumed),
-            Just(Event::OutOfMemory),
-            Just(Event::MonitorLost),
-            Just(Event::StartFailed { failure: failure() }),
-            Just(Event::StopRequested { signal: Signal::KILL, kill: true }),
-            id().prop_map(|exec| Event::ExecCreated { exec, process: process() }),
-            (id(), any::<i32>()).prop_map(|(exec, pid)| Event::ExecStarted { exec, pid }),
-            (id(), any::<i32>()).prop_map(|(exec, code)| Event::ExecEnded { exec, code }),
-            id().prop_map(move |exec| Event::ExecFailed { exec, failure: failure() }),
-            any::<u32>().prop_map(|restarts| Event::Snapshot {
-                summary: Box::new(Summary { restarts, ..Summary::default() })
-            }),
-        ]
-    }
-
-    proptest! {
-        /// Whatever a journal says, and in whatever order: a snapshot in its middle changes nothing but the number.
-        #[test]
-        fn any_entries_fold(entries in prop::collection::vec((any::<u64>(), event()), 0..40), cut in 0..40usize) {
-            let entry = |(seq, event)| Entry { seq, time: Timestamp::UNIX_EPOCH, boot_ns: 0, event };
-            let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
-            let whole = Summary::of(&entries);
-            prop_assert_eq!(whole.seq, entries.iter().map(|entry| entry.seq).max().unwrap_or(0));
-            let (before, after) = entries.split_at(cut.min(entries.len()));
-            let summary = Box::new(Summary::of(before));
-            let snapshot = entry((summary.seq, Event::Snapshot { summary }));
-            let line = serde_json::to_vec(&snapshot).unwrap();
-            let read = serde_json::from_slice::<Entry>(&line).unwrap();
-            prop_assert_eq!(Summary::of([&read].into_iter().chain(after)), whole);
-        }
-
-        #[test]
-        fn any_line_is_an_entry_or_an_error(event in event(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-            let entry = Entry { seq: 1, time: Timestamp::UNIX_EPOCH, boot_ns: 0, event };
-            let mut line = serde_json::to_vec(&entry).unwrap();
-            let at = at.index(line.len());
-            line[at] = byte;
-            if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
-                let _ = Summary::of([&entry]);
-                let again = serde_json::to_vec(&entry).unwrap();
-                prop_assert_eq!(serde_json::from_slice::<Entry>(&again).unwrap(), entry);
-            }
-        }
-    }
-
-    #[test]
-    fn ended_execs_are_forgotten_oldest_first() {
-        let id = |i: u8| ExecId::from_bytes([i; 32]);
-        let mut events = vec![started(1)];
-        for i in (0..100).rev() {
-            events.push(Event::ExecCreated { exec: id(i), process: process() });
-            events.push(Event::ExecEnded { exec: id(i), code: i32::from(i) });
-        }
-        let execs = fold(events).execs;
-        assert_eq!(execs.len(), ENDED_EXECS_KEPT);
-        assert_eq!(execs[&id(0)].code, Some(0));
-        assert!(!execs.contains_key(&id(99)));
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ mod signal;
 mod size;
 
 pub mod bundle;
+pub mod health;
 pub mod journal;
 pub mod monitor;
 pub mod oci;

@@ -14,7 +14,7 @@ fn journal() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn started(pid: i32) -> Event {
-    Event::Started { pid, boot_id: "b".into() }
+    Event::Started { pid, boot_id: "b".into(), probed: false }
 }
 
 fn seqs(path: &Path, after: u64) -> Vec<u64> {

@@ -171,6 +171,8 @@ fn is_vital(event: &Event) -> bool {
         | Event::ExecStarted { .. }
         | Event::ExecFailed { .. }
         | Event::ExecEnded { .. }
+        | Event::ProbeStarted { .. }
+        | Event::Probed { .. }
         | Event::LogGap { .. }
         | Event::Updated { .. }
         | Event::Snapshot { .. } => false,

@@ -71,6 +71,7 @@ impl Plan {
             sandbox: Sandbox::Isolated,
             restart: Restart::No,
             stop: Stop { signal: Signal::TERM, timeout: Some(10) },
+            health: None,
             remove: false,
         };
         Self { config: config(&id, args), supervise, folder }
@@ -232,7 +233,7 @@ pub(crate) fn demultiplex(mut bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (out, err)
 }
 
-fn process(args: &[&str]) -> Value {
+pub(crate) fn process(args: &[&str]) -> Value {
     json!({"args": args, "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0}})
 }
 

@@ -273,7 +273,7 @@ fn memory_runs_out() {
     bed.quit();
 }
 
-fn anonymous(pid: i32) -> u64 {
+pub(crate) fn anonymous(pid: i32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let anonymous = text.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
     anonymous.trim().trim_end_matches(" kB").parse().unwrap()

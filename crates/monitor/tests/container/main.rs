@@ -6,6 +6,7 @@
 
 mod bed;
 mod daemon;
+mod health;
 mod life;
 mod logs;
 mod protocol;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let filter = args.iter().find(|a| !a.starts_with('-'));
-    let all: Vec<Test> = [life::TESTS, streams::TESTS, logs::TESTS, protocol::TESTS].concat();
+    let all: Vec<Test> = [life::TESTS, health::TESTS, streams::TESTS, logs::TESTS, protocol::TESTS].concat();
     let wanted = all.iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
     let mut failed = false;
     for (name, test) in wanted {
