@@ -151,7 +151,7 @@ pub struct Stop {
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The OCI process that a probe executes.
-    pub process: Box<oci_spec::runtime::Process>,
+    pub process: Box<crate::oci::Process>,
     /// From a probe's end, or the start, to the next probe.
     pub interval: u64,
     /// How long a probe may take.

@@ -202,6 +202,35 @@ pub struct ContainerState {
     pub started_at: String,
     /// RFC 3339.
     pub finished_at: String,
+    /// Where that is probed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// A container's health.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// `starting`, `healthy`, `unhealthy`.
+    pub status: String,
+    /// How many probes failed in a row.
+    pub failing_streak: u32,
+    /// The last probes, oldest first.
+    pub log: Vec<HealthcheckResult>,
+}
+
+/// A probe that is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HealthcheckResult {
+    /// RFC 3339.
+    pub start: String,
+    /// RFC 3339.
+    pub end: String,
+    /// 0 is well; -1: it took too long, or could not be made.
+    pub exit_code: i32,
+    /// What it said.
+    pub output: String,
 }
 
 impl Default for ContainerState {
@@ -218,6 +247,7 @@ impl Default for ContainerState {
             error: String::new(),
             started_at: no_time(),
             finished_at: no_time(),
+            health: None,
         }
     }
 }

@@ -18,8 +18,8 @@ mod volume;
 pub use archive::{PATH_STAT, PathStat, go_mode};
 pub use container::{
     ContainerConfig, ContainerCreate, ContainerCreated, ContainerInspect, ContainerState, ContainerSummary,
-    GraphDriver, Healthcheck, MountPoint, PortSummary, SummaryHostConfig, SummaryNetworkSettings, WaitAnswer,
-    WaitError,
+    GraphDriver, Health, Healthcheck, HealthcheckResult, MountPoint, PortSummary, SummaryHostConfig,
+    SummaryNetworkSettings, WaitAnswer, WaitError,
 };
 pub use event::{Actor, Event};
 pub use exec::{ExecCreate, ExecCreated, ExecInspect, ExecProcessConfig, ExecStart};

@@ -1,5 +1,6 @@
 //! The flags that `create` and `run` share, and the request they make.
 
+mod health;
 mod life;
 mod names;
 mod network;
@@ -21,6 +22,8 @@ use sampan_spec::Reference;
 pub(crate) struct ContainerFlags {
     image: String,
     command: Vec<String>,
+    #[command(flatten)]
+    health: health::Health,
     #[command(flatten)]
     pub life: life::Life,
     #[command(flatten)]
@@ -48,6 +51,7 @@ impl ContainerFlags {
         self.network.fill(&mut config, &mut host)?;
         let networking_config = self.names.fill(&mut host)?;
         self.life.fill(&mut host)?;
+        self.health.fill(&mut config)?;
         self.resources.fill(&mut host)?;
         self.security.fill(&mut host)?;
         self.image.parse::<Reference>().or_else(|error| self.check_id(error))?;

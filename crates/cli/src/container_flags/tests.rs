@@ -3,7 +3,7 @@
 use super::*;
 use crate::flags::{Split, split};
 use clap::{Args, Command, FromArgMatches};
-use sampan_api::body::RestartPolicy;
+use sampan_api::body::{Healthcheck, RestartPolicy};
 
 fn parse(line: &str) -> Result<ContainerCreate, String> {
     let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
@@ -54,6 +54,30 @@ fn exposing() {
     assert_eq!(parse("--expose x i").unwrap_err(), bad("x") + "\"x\": invalid syntax");
     assert_eq!(parse("--expose 1-70000 i").unwrap_err(), bad("1-70000") + "\"70000\": value out of range");
     assert_eq!(parse("--expose 1:2 i").unwrap_err(), "invalid port format for --expose: 1:2");
+}
+
+#[test]
+fn health() {
+    let check = |line: &str| parse(line).map(|request| request.config.healthcheck);
+    assert_eq!(check("x"), Ok(None));
+    assert_eq!(check("--health-interval 0s --health-cmd= x"), Ok(None));
+    let test = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
+    let want = Healthcheck {
+        test: test(&["CMD-SHELL", "a"]),
+        interval: Some(1_500_000_000),
+        retries: Some(2),
+        ..Healthcheck::default()
+    };
+    assert_eq!(check("--health-cmd a --health-interval 1.5s --health-retries 2 x"), Ok(Some(want)));
+    let none = Healthcheck { test: test(&["NONE"]), ..Healthcheck::default() };
+    assert_eq!(check("--no-healthcheck x"), Ok(Some(none)));
+    for (line, text) in [
+        ("--health-interval -1s x", "--health-interval cannot be negative"),
+        ("--health-retries -1 x", "--health-retries cannot be negative"),
+        ("--no-healthcheck --health-retries -1 x", "--no-healthcheck conflicts with --health-* options"),
+    ] {
+        assert_eq!(check(line), Err(text.to_owned()));
+    }
 }
 
 #[test]

@@ -37,10 +37,13 @@ pub(super) async fn launch(driver: &mut Driver) -> Result<Monitor> {
 
 fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
     Box::pin(async {
-        let supervise = supervise(launch.driver).await?;
+        let mut supervise = supervise(launch.driver).await?;
         let found = look_up(launch.driver, &supervise.rootfs).await;
         let config = match found {
-            Ok(found) => oci::config(launch.driver, &found),
+            Ok(found) => {
+                supervise.health = oci::health(&launch.driver.container, &found);
+                oci::config(launch.driver, &found)
+            }
             // Clients attach before the start, and it is the start that fails. No runtime starts this.
             Err(error) => {
                 launch.driver.unready = Some(error);
@@ -149,6 +152,8 @@ async fn supervise(driver: &Driver) -> Result<Supervise> {
         },
         restart: config.host.restart,
         stop: Stop { signal: config.stop_signal(), timeout: config.stop_timeout() },
+        // Its process has a user, who is looked up.
+        health: None,
         remove: config.host.auto_remove,
     })
 }

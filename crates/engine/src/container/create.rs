@@ -2,7 +2,7 @@
 
 use super::mounts::{self, Planned};
 use super::validate::validate;
-use super::{Config, Container, Driver, name};
+use super::{Config, Container, Driver, health, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::event::Attributes;
@@ -99,6 +99,7 @@ fn merge(mut config: Config, image: &Image) -> Config {
     config
         .exposed_ports
         .extend(of_image.exposed_ports.keys().filter_map(|port| port.parse::<super::Port>().ok()));
+    config.health = health::merge(config.health, of_image.healthcheck.as_ref());
     let published: Vec<_> = config.host.ports.keys().copied().collect();
     config.exposed_ports.extend(published);
     config.volumes.extend(of_image.volumes.keys().cloned());

@@ -10,6 +10,7 @@ mod devices;
 mod diff;
 mod driver;
 mod exec;
+mod health;
 mod inspect;
 mod kill;
 mod links;
@@ -78,10 +79,12 @@ pub use usage::{Measured, measured};
 pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
+pub(crate) use health::command as health_command;
 pub(crate) use links::{Linked, of as linked};
 pub(crate) use registry::Registry;
 pub(crate) use seccomp::{Host as SeccompHost, parse_kernel};
 
+pub use sampan_image::Healthcheck;
 use sampan_image::sha256;
 pub use sampan_network::{Ipv4Net, Mac, ParseMacError, PortMapping, Protocol};
 use sampan_spec::{ContainerId, Digest, Timestamp};

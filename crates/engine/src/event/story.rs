@@ -1,9 +1,10 @@
 //! From a journal's entries to events: the same from the live monitor and from the file after an absence.
 
 use super::{Attributes, Kind, attributes};
-use crate::container::{Container, MountPoint, ReadOnly};
+use crate::container::{Container, MountPoint, ReadOnly, health_command};
 use crate::engine::Engine;
 use crate::network::Which;
+use sampan_spec::health::HealthStatus;
 use sampan_spec::journal::{Entry, Event, ExecProcess, Exit, Summary};
 use sampan_spec::{ExecId, Signal};
 
@@ -60,6 +61,8 @@ impl Story {
                 let about = [("execID", exec.to_string()), ("exitCode", code.to_string())];
                 vec![teller.own("exec_die", attributes(about))]
             }
+            Event::ProbeStarted { exec } => teller.probe(exec),
+            Event::Probed { status, .. } => teller.health(*status),
             Event::Shutdown
             | Event::Updated { .. }
             | Event::ExecFailed { .. }
@@ -121,9 +124,24 @@ impl Teller<'_> {
         events
     }
 
-    /// Docker writes the program, a space, and the arguments.
     fn exec(&self, action: &str, id: &ExecId, process: &ExecProcess) -> Told {
-        let words = process.process.args.clone().unwrap_or_default();
+        self.words(action, id, process.process.args.as_deref().unwrap_or_default())
+    }
+
+    /// Docker tells of its process as of any other.
+    fn probe(&self, id: &ExecId) -> Vec<Told> {
+        let words = health_command(&self.container.config).unwrap_or_default();
+        ["exec_create", "exec_start"].map(|action| self.words(action, id, &words)).into()
+    }
+
+    fn health(&self, now: HealthStatus) -> Vec<Told> {
+        let before = self.before.health.as_ref().map(|health| health.status);
+        let told = self.own(&format!("health_status: {}", now.name()), Attributes::new());
+        if before == Some(now) { Vec::new() } else { vec![told] }
+    }
+
+    /// Docker writes the program, a space, and the arguments.
+    fn words(&self, action: &str, id: &ExecId, words: &[String]) -> Told {
         let (program, arguments) = words.split_first().map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
         let action = format!("{action}: {program} {}", arguments.join(" "));
         self.own(&action, attributes([("execID", id.to_string())]))

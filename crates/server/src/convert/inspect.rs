@@ -2,8 +2,8 @@
 
 mod host;
 
-use super::mounts;
 use super::network::settings;
+use super::{health, mounts};
 use sampan_api::body::{ContainerConfig, ContainerInspect, ContainerState, Empty, GraphDriver, NO_TIME};
 use sampan_engine::container::{Config, Phase, Snapshot, State};
 use sampan_spec::Timestamp;
@@ -71,6 +71,7 @@ fn state(state: &State) -> ContainerState {
         error: summary.error.clone(),
         started_at: time(summary.started),
         finished_at: time(summary.finished.filter(|_| summary.started.is_some())),
+        health: summary.health.as_ref().map(health::health),
     }
 }
 
@@ -97,6 +98,7 @@ fn config(config: &Config, hostname: &str) -> ContainerConfig {
         stdin_once: config.stdin_once,
         env: Some(config.env.clone()),
         cmd: config.cmd.clone(),
+        healthcheck: config.health.as_ref().map(health::shown),
         image: config.image.clone(),
         volumes: set(config.volumes.iter().cloned().collect()),
         working_dir: config.working_dir.clone(),
@@ -105,6 +107,7 @@ fn config(config: &Config, hostname: &str) -> ContainerConfig {
         labels: Some(config.labels.clone()),
         stop_signal: config.stop_signal.clone(),
         stop_timeout: config.stop_timeout,
+        shell: config.shell.clone(),
         ..ContainerConfig::default()
     }
 }

@@ -1,8 +1,8 @@
 //! Containers as `ps` shows them, and the filters that choose among them.
 
 use super::inspect::status;
-use super::mounts;
 use super::network::{mode_name, networks, port_summaries};
+use super::{health, mounts};
 use crate::error::Error;
 use regex_lite::Regex;
 use sampan_api::body::{ContainerSummary, PortSummary, SummaryHostConfig, SummaryNetworkSettings};
@@ -18,7 +18,6 @@ pub(crate) const FILTERS: [&str; 14] = [
     "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network",
     "publish", "since", "status", "volume",
 ];
-const HEALTH: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
 const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
 /// Which containers a client wants to see.
@@ -62,8 +61,8 @@ pub(crate) fn choose<'s>(all: &'s [Snapshot], wanted: &Wanted) -> Result<Vec<&'s
             && (filters.get("ancestor").is_empty() || wanted.ancestors.contains(&record.image.to_string()))
             && doors.fit(snapshot)
             && any(filters.get("volume"), |place| mounts::has(snapshot, place))
-            // There are no health checks and no services.
-            && any(filters.get("health"), |word| word == HEALTH[0])
+            && any(filters.get("health"), |word| word == health::word(&snapshot.state))
+            // There are no services.
             && tasks != Some(true)
             && before.is_none_or(|time| record.created < time)
             && since.is_none_or(|time| record.created > time)
@@ -80,8 +79,8 @@ fn check(filters: &Filters) -> Result<(), FilterError> {
     if let Some(value) = filters.get("status").iter().find(|word| !STATES.contains(&word.as_str())) {
         return Err(FilterError::Status { value: value.clone(), allowed: STATES.join(", ") });
     }
-    if let Some(value) = filters.get("health").iter().find(|word| !HEALTH.contains(&word.as_str())) {
-        return Err(FilterError::Health { value: value.clone(), allowed: HEALTH.join(", ") });
+    if let Some(value) = filters.get("health").iter().find(|word| !health::FILTER.contains(&word.as_str())) {
+        return Err(FilterError::Health { value: value.clone(), allowed: health::FILTER.join(", ") });
     }
     match filters.get("exited").iter().find(|code| code.parse::<i32>().is_err()) {
         Some(value) => Err(FilterError::Value { name: "exited".into(), value: value.clone() }),
@@ -198,7 +197,7 @@ fn status_text(state: &State, now: Timestamp) -> String {
     match state.phase {
         Phase::Exited(_) if state.summary.started.is_none() => "Created".into(),
         Phase::Created => "Created".into(),
-        Phase::Running { .. } => format!("Up {up}"),
+        Phase::Running { .. } => format!("Up {up}{}", health::remark(state)),
         Phase::Paused { .. } => format!("Up {up} (Paused)"),
         Phase::Restarting => format!("Restarting ({code}) {down} ago"),
         Phase::Exited(_) => format!("Exited ({code}) {down} ago"),

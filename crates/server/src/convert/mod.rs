@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod event;
 pub(crate) mod exec;
+mod health;
 pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod keys;

@@ -2,7 +2,7 @@
 //! the engine keeps to anyway. Nothing is ignored.
 
 use crate::error::Error;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Fields of the host configuration that `create` takes in. Any other must be empty.
 const HONOURED: [&str; 68] = [
@@ -91,7 +91,6 @@ pub(crate) fn refuse(body: &Value) -> Result<(), Error> {
     {
         return Err(Error::unsupported(*field));
     }
-    refuse_healthcheck(body)?;
     let Some(Value::Object(host)) = body.get("HostConfig") else { return Ok(()) };
     match host.iter().find(|(name, value)| !is_honoured(name, value)) {
         Some((name, _)) => Err(Error::unsupported(format!("HostConfig.{name}"))),
@@ -112,15 +111,6 @@ fn is_empty(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
-    }
-}
-
-fn refuse_healthcheck(body: &Map<String, Value>) -> Result<(), Error> {
-    let test = body.get("Healthcheck").and_then(|check| check.get("Test")).and_then(Value::as_array);
-    match test.map(Vec::as_slice) {
-        None | Some([]) => Ok(()),
-        Some([Value::String(none)]) if none == "NONE" => Ok(()),
-        Some(_) => Err(Error::unsupported("Healthcheck")),
     }
 }
 
@@ -147,8 +137,7 @@ mod tests {
             assert_eq!(refused(json!({ "HostConfig": host })), want, "{field}");
         }
         assert_eq!(refused(json!({"Volumes": {"/x": {}}})), None);
-        assert_eq!(refused(json!({"Healthcheck": {"Test": ["CMD", "x"]}})), text("Healthcheck"));
-        assert_eq!(refused(json!({"Healthcheck": {"Test": ["NONE"]}})), None);
+        assert_eq!(refused(json!({"Healthcheck": {"Test": ["CMD", "x"]}})), None);
     }
 
     #[test]

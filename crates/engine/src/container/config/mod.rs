@@ -14,6 +14,7 @@ pub use names::{Dns, ExtraHost, HostAddress, ParseExtraHostError};
 pub use ports::{ParsePortError, Port, PortBinding};
 pub use resources::{DiskWeight, Resources, Throttle, ThrottleKind, Ulimit};
 
+use sampan_image::Healthcheck;
 use sampan_spec::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,12 @@ pub struct Config {
     pub stop_signal: String,
     /// Seconds until SIGKILL follows; `None` is 10, negative is never.
     pub stop_timeout: Option<i64>,
+    /// How to see whether it is well.
+    #[serde(default)]
+    pub health: Option<Healthcheck>,
+    /// What runs a check that is a line for a shell; `None` is `/bin/sh -c`.
+    #[serde(default)]
+    pub shell: Option<Vec<String>>,
     /// What it gets of the host.
     pub host: HostConfig,
 }

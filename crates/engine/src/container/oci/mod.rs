@@ -13,8 +13,9 @@ use super::devices::Devices;
 use super::driver::Driver;
 use super::peers::Peers;
 use super::user::User;
-use super::{Container, PidMode};
+use super::{Container, PidMode, health};
 use crate::host::Host;
+use sampan_spec::bundle::HealthCheck;
 use sampan_spec::oci::{self, Linux, Root, Spec};
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,13 @@ pub(crate) fn config(driver: &Driver, found: &Found) -> Spec {
     let (host, init) = (driver.engine.host(), &driver.engine.options().runtime);
     let volumes = &driver.engine.paths().volumes();
     build(&Context { container: &driver.container, host, volumes, init, found })
+}
+
+/// How the monitor is to see whether a container is well, as its own user; `None` if it is not to.
+pub(crate) fn health(container: &Container, found: &Found) -> Option<HealthCheck> {
+    let check = container.config.health.as_ref()?;
+    let args = health::command(&container.config)?;
+    Some(health::plan(check, process::beside(args, container, found)))
 }
 
 pub(crate) fn build(context: &Context<'_>) -> Spec {

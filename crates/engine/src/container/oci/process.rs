@@ -1,6 +1,6 @@
 //! Process 1 and exec processes: arguments, variables, user, capabilities.
 
-use super::{Context, has_init, rlimits};
+use super::{Context, Found, has_init, rlimits};
 use crate::container::user::User;
 use crate::container::{Container, capability, security};
 use sampan_spec::oci::{self, Capability, ConsoleSize, LinuxCapabilities, Process, Spec};
@@ -24,6 +24,14 @@ pub(super) fn process(spec: &mut Spec, context: &Context<'_>) {
         process.oom_score_adj = Some(config.host.oom_score_adj);
     }
     spec.process = Some(process);
+}
+
+/// A process beside process 1, as the same user.
+pub(super) fn beside(args: Vec<String>, container: &Container, found: &Found) -> Process {
+    let user = &found.user;
+    let env = with_home(environment(container, &found.links), user);
+    let cwd = &container.config.working_dir;
+    build_process(&ProcessRequest { args, env, cwd, user, terminal: false, size: None }, container)
 }
 
 /// The place of the program for `--init` in the container, as with Docker.

@@ -3,7 +3,7 @@
 mod resources;
 
 use super::oci::rlimits;
-use super::{Config, HostConfig, NetworkMode, Resources, capability, devices, links, security};
+use super::{Config, HostConfig, NetworkMode, Resources, capability, devices, health, links, security};
 use crate::host::Host;
 use crate::{Error, Result};
 use sampan_spec::Signal;
@@ -24,6 +24,7 @@ pub(super) fn validate(config: &mut Config, host: &Host) -> Result<Vec<String>> 
     if !config.stop_signal.is_empty() && config.stop_signal.parse::<Signal>().is_err() {
         return invalid(format!("invalid signal: {}", config.stop_signal));
     }
+    config.health.as_ref().map_or(Ok(()), health::validate)?;
     let mut warnings = resources::check(&mut config.host.resources, &host.limits)?;
     if config.host.network == NetworkMode::Host && !config.host.ports.is_empty() {
         warnings.push("Published ports are discarded when using host network mode".into());

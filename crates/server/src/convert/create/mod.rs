@@ -6,7 +6,7 @@ mod names;
 mod network;
 mod resources;
 
-use super::unsupported;
+use super::{health, unsupported};
 use crate::error::Error;
 use crate::request::typed;
 use network::{place_in_network, port};
@@ -78,6 +78,8 @@ fn container(config: ContainerConfig, host: EngineHost) -> Result<Config, Error>
         volumes: config.volumes.unwrap_or_default().into_keys().collect(),
         stop_signal: config.stop_signal,
         stop_timeout: config.stop_timeout,
+        health: config.healthcheck.map(health::check),
+        shell: config.shell.filter(|shell| !shell.is_empty()),
         host,
     })
 }

@@ -47,6 +47,7 @@ fn filters_choose() {
         (true, None, r#"{"volume":["/nowhere"]}"#, ""),
         (true, None, r#"{"health":["none"],"is-task":["false"]}"#, "web db new"),
         (true, None, r#"{"health":["healthy"]}"#, ""),
+        (true, None, r#"{"health":["starting","none"]}"#, "web db new"),
         (true, None, r#"{"is-task":["1"]}"#, ""),
     ] {
         assert_eq!(chosen(everything, limit, filters).as_deref(), Ok(want), "{filters}");
