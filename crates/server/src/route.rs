@@ -81,9 +81,13 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::ImageRemove => image::remove(&call).await,
         Operation::NetworkList => network::list(&call),
         Operation::NetworkInspect => network::inspect(&call).await,
-        Operation::NetworkCreate => Err(Error::unsupported("creating networks")),
-        Operation::NetworkConnect => network::connect(&call, "connecting a container to a further network"),
-        Operation::NetworkDisconnect => network::connect(&call, "disconnecting a container from its network"),
+        Operation::NetworkCreate => network::create(call).await,
+        Operation::NetworkConnect => {
+            network::connect(call, "connecting a container to a further network").await
+        }
+        Operation::NetworkDisconnect => {
+            network::connect(call, "disconnecting a container from its network").await
+        }
         Operation::NetworkPrune => network::prune(&call),
         Operation::NetworkRemove => network::remove(&call),
         Operation::VolumeList => volume::list(&call),

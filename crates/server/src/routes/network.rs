@@ -27,8 +27,16 @@ pub(crate) async fn inspect(call: &Call) -> Result<Outcome, Error> {
     Ok(json(StatusCode::OK, &convert::network(&found, &members)))
 }
 
+/// `POST /networks/create`.
+pub(crate) async fn create(mut call: Call) -> Result<Outcome, Error> {
+    // A body that nobody reads would break the client's connection before it has the answer.
+    call.json().await?;
+    Err(Error::unsupported("creating networks"))
+}
+
 /// `POST /networks/{name}/connect` and `disconnect`.
-pub(crate) fn connect(call: &Call, what: &str) -> Result<Outcome, Error> {
+pub(crate) async fn connect(mut call: Call, what: &str) -> Result<Outcome, Error> {
+    call.json().await?;
     network::find(call.engine(), &call.name)?;
     Err(Error::unsupported(what))
 }
