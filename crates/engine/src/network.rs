@@ -19,7 +19,7 @@ pub enum Which {
 }
 
 /// All of them, in the order in which Docker lists them.
-const ALL: [Which; 3] = [Which::Bridge, Which::Host, Which::None];
+const ALL: [Which; 3] = [Which::None, Which::Host, Which::Bridge];
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Eq)]

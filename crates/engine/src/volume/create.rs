@@ -86,7 +86,7 @@ pub(crate) fn create_now(
         name,
         created: Timestamp::now(),
         labels,
-        options: request.options.filter(|options| !options.is_empty()),
+        options: request.options,
         owner: maker.filter(|_| is_anonymous).map(|maker| maker.container.clone()),
     };
     make(volumes, volume, maker)

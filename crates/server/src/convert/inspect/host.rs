@@ -18,20 +18,19 @@ const SHM_SIZE: u64 = 64 << 20;
 pub(super) fn host(config: &Config) -> HostConfig {
     let host = &config.host;
     let (rows, columns) = host.console_size;
-    let texts = |words: Vec<String>| (!words.is_empty()).then_some(words);
     let mounts: Vec<_> = host.mounts.iter().map(mounts::shown).collect();
     let base = HostConfig {
-        binds: texts(host.binds.iter().map(ToString::to_string).collect()),
-        volumes_from: texts(host.volumes_from.iter().map(ToString::to_string).collect()),
+        binds: some(host.binds.iter().map(ToString::to_string).collect()),
+        volumes_from: some(host.volumes_from.iter().map(ToString::to_string).collect()),
         volume_driver: host.volume_driver.clone(),
-        mounts: (!mounts.is_empty()).then_some(mounts),
+        mounts: some(mounts),
         tmpfs: (!host.tmpfs.is_empty()).then(|| host.tmpfs.clone()),
         log_config: LogConfig { r#type: host.log.driver.clone(), config: Some(host.log.options.clone()) },
         network_mode: mode_name(&host.network),
-        dns: texts(host.dns.servers.iter().map(ToString::to_string).collect()),
+        dns: some(host.dns.servers.iter().map(ToString::to_string).collect()),
         dns_search: list(&host.dns.search),
         dns_options: list(&host.dns.options),
-        extra_hosts: texts(host.extra_hosts.iter().map(ToString::to_string).collect()),
+        extra_hosts: some(host.extra_hosts.iter().map(ToString::to_string).collect()),
         port_bindings: port_bindings(config),
         publish_all_ports: host.publish_all,
         restart_policy: restart(host.restart),
@@ -51,7 +50,12 @@ pub(super) fn host(config: &Config) -> HostConfig {
 }
 
 fn list(words: &[String]) -> Option<Vec<String>> {
-    (!words.is_empty()).then(|| words.to_vec())
+    some(words.to_vec())
+}
+
+/// Docker's lists are `null` where there is nothing.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }
 
 fn security(base: HostConfig, host: &EngineHost) -> HostConfig {
@@ -116,9 +120,9 @@ fn resources(base: HostConfig, limits: &Resources, host: &EngineHost) -> HostCon
         cpuset_cpus: limits.cpuset_cpus.clone(),
         cpuset_mems: limits.cpuset_mems.clone(),
         pids_limit: number(limits.pids),
-        devices: Some(devices.collect()),
+        devices: some(devices.collect()),
         device_cgroup_rules: list(&host.device_rules),
-        ulimits: Some(host.ulimits.iter().map(ulimit).collect()),
+        ulimits: some(host.ulimits.iter().map(ulimit).collect()),
         ..disks(base, limits)
     }
 }
@@ -127,13 +131,13 @@ fn disks(base: HostConfig, limits: &Resources) -> HostConfig {
     let of = |kind| {
         let all = limits.throttles.iter().filter(|throttle| throttle.kind == kind);
         let shown = all.map(|throttle| ThrottleDevice { path: throttle.path.clone(), rate: throttle.rate });
-        Some(shown.collect())
+        some(shown.collect())
     };
     let weights = limits.blkio_weights.iter();
     let weights = weights.map(|disk| WeightDevice { path: disk.path.clone(), weight: disk.weight });
     HostConfig {
         blkio_weight: limits.blkio_weight.unwrap_or(0),
-        blkio_weight_device: Some(weights.collect()),
+        blkio_weight_device: some(weights.collect()),
         blkio_device_read_bps: of(ThrottleKind::ReadBytes),
         blkio_device_write_bps: of(ThrottleKind::WriteBytes),
         blkio_device_read_iops: of(ThrottleKind::ReadOperations),
