@@ -4,37 +4,9 @@
 
 mod script;
 
-use sampan_testkit::{Cli, Daemon, programs};
-use script::words;
+use sampan_testkit::{Cli, Daemon, eventually};
+use script::{daemon, prints, refuses, words};
 use serde_json::{Value, json};
-
-/// A daemon with busybox.
-fn daemon() -> Daemon {
-    let daemon = Daemon::start(programs!());
-    daemon.import_busybox();
-    daemon
-}
-
-/// `run --rm` with these flags and command prints this, whoever asks.
-#[track_caller]
-fn prints(daemon: &Daemon, line: &str, want: &str) {
-    for cli in [Cli::Sampan, Cli::Docker] {
-        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
-        assert_eq!((output.code, output.text().as_str()), (0, want), "{cli:?} {line}: {output:?}");
-    }
-}
-
-/// `run` with these flags is refused with this text in it, whoever asks.
-#[track_caller]
-fn refuses(daemon: &Daemon, line: &str, want: &str) {
-    for cli in [Cli::Sampan, Cli::Docker] {
-        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
-        assert!(
-            matches!(output.code, 125 | 127) && output.stderr.contains(want),
-            "{cli:?} {line}: {output:?}"
-        );
-    }
-}
 
 /// A control group's value, whichever version: the file of version 1 and that of version 2 with the value there.
 #[track_caller]
@@ -241,10 +213,11 @@ fn an_init_passes_signals_on_and_waits_for_orphans() {
             .run(
                 cli,
                 &words(
-                    "run -d --name c1 --init bb sh -c 'trap \"exit 9\" TERM; while :; do sleep 0.1; done'",
+                    "run -d --name c1 --init bb sh -c 'trap \"exit 9\" TERM; echo ready; while :; do sleep 0.1; done'",
                 ),
             )
             .ok();
+        eventually("it listens to signals", || daemon.sampan(&["logs", "c1"]) == "ready");
         daemon.run(cli, &["stop", "c1"]).ok();
         assert_eq!(daemon.run(cli, &["wait", "c1"]).ok(), "9", "{cli:?}");
         daemon.run(cli, &["rm", "c1"]).ok();

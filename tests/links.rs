@@ -3,16 +3,8 @@
 
 mod script;
 
-use sampan_testkit::{Cli, Daemon, eventually, programs};
-use script::words;
-
-const BOTH: [Cli; 2] = [Cli::Sampan, Cli::Docker];
-
-fn daemon() -> Daemon {
-    let daemon = Daemon::start(programs!());
-    daemon.import_busybox();
-    daemon
-}
+use sampan_testkit::{Daemon, eventually};
+use script::{BOTH, daemon, words};
 
 fn run(daemon: &Daemon, line: &str) -> String {
     daemon.sampan(&words(line))

@@ -4,35 +4,9 @@
 mod script;
 
 use sampan_testkit::{Cli, Daemon, programs, root_file_system};
-use script::words;
+use script::{BOTH, daemon, prints, refuses, words};
 use serde_json::{Value, json};
 use std::process::Command;
-
-const BOTH: [Cli; 2] = [Cli::Sampan, Cli::Docker];
-
-fn daemon() -> Daemon {
-    let daemon = Daemon::start(programs!());
-    daemon.import_busybox();
-    daemon
-}
-
-/// `run --rm` with these flags and command prints this, whoever asks.
-#[track_caller]
-fn prints(daemon: &Daemon, line: &str, want: &str) {
-    for cli in BOTH {
-        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
-        assert_eq!((output.code, output.text().as_str()), (0, want), "{cli:?} {line}: {output:?}");
-    }
-}
-
-/// `run` with these flags is refused with this text in it, whoever asks.
-#[track_caller]
-fn refuses(daemon: &Daemon, line: &str, want: &str) {
-    for cli in BOTH {
-        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
-        assert!(output.code == 125 && output.stderr.contains(want), "{cli:?} {line}: {output:?}");
-    }
-}
 
 fn inspected(daemon: &Daemon, name: &str) -> Value {
     serde_json::from_str::<Value>(&daemon.sampan(&["inspect", name])).unwrap()[0].take()

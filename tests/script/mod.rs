@@ -6,6 +6,37 @@ use sampan_testkit::{Cli, Daemon, Output, docker_archive, programs, root_file_sy
 use std::process::Command;
 use std::sync::LazyLock;
 
+/// Ours and Docker's.
+pub(crate) const BOTH: [Cli; 2] = [Cli::Sampan, Cli::Docker];
+
+/// A daemon with busybox.
+pub(crate) fn daemon() -> Daemon {
+    let daemon = Daemon::start(programs!());
+    daemon.import_busybox();
+    daemon
+}
+
+/// `run --rm` with these flags and command prints this, whoever asks.
+#[track_caller]
+pub(crate) fn prints(daemon: &Daemon, line: &str, want: &str) {
+    for cli in BOTH {
+        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
+        assert_eq!((output.code, output.text().as_str()), (0, want), "{cli:?} {line}: {output:?}");
+    }
+}
+
+/// `run` with these flags is refused with this text in it, whoever asks.
+#[track_caller]
+pub(crate) fn refuses(daemon: &Daemon, line: &str, want: &str) {
+    for cli in BOTH {
+        let output = daemon.run(cli, &[vec!["run", "--rm"], words(line)].concat());
+        assert!(
+            matches!(output.code, 125 | 127) && output.stderr.contains(want),
+            "{cli:?} {line}: {output:?}"
+        );
+    }
+}
+
 /// A step of the script: the words, the standard input, and the exit code with the standard output where they are the same
 /// at each run.
 pub(crate) struct Act {
