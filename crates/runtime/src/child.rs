@@ -209,6 +209,8 @@ fn standard_streams(plan: &Plan, launch: &Launch<'_>) -> Result<Standard, Failur
         Stdio::Terminal { size } => {
             let standard = terminal::open(size.or(plan.process.console_size))?;
             terminal::show_as_console(&standard)?;
+            // Who called `create` waits for the end of these streams, and this process may be long in starting.
+            standard.place().or_fail(stage::TERMINAL, || "let go of the caller's streams")?;
             Ok(standard)
         }
     }

@@ -21,7 +21,7 @@ mod state;
 mod update;
 mod verbs;
 
-use crate::failure::reason;
+use crate::failure::{reason, stage};
 use crate::limits::cgroup_failure;
 use args::{Flag, flag, value};
 use log::Log;
@@ -69,7 +69,7 @@ pub(crate) enum CliError {
     WrongState { verb: &'static str, status: &'static str },
     #[error("cannot delete container {id} that is not stopped: {status}")]
     NotStopped { id: String, status: &'static str },
-    #[error("{verb} failed: unable to start container process: {}", failure.message)]
+    #[error("{}", start_text(verb, failure))]
     Start { verb: &'static str, failure: Failure },
     #[error("{what} {}: {}", path.display(), reason(source))]
     File { what: &'static str, path: PathBuf, source: io::Error },
@@ -79,6 +79,14 @@ pub(crate) enum CliError {
     Cgroup(#[from] CgroupError),
     #[error("{what}: {}", reason(source))]
     System { what: &'static str, source: io::Error },
+}
+
+/// As runc words it, because engines show it to their users. What failed in the container's own process, it says.
+fn start_text(verb: &str, failure: &Failure) -> String {
+    let program = if verb == "exec" { "" } else { "sampan-runtime " };
+    let before = matches!(failure.stage.as_str(), stage::CONFIG | stage::CGROUP | stage::HOOK | stage::SYNC);
+    let during = if before || verb == "exec" { "" } else { "error during container init: " };
+    format!("{program}{verb} failed: unable to start container process: {during}{}", failure.message)
 }
 
 /// What all verbs need.

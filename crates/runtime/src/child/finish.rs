@@ -124,14 +124,11 @@ fn take_streams(standard: &Standard, uid: u32) -> Result<(), Failure> {
     for stream in &standard.streams {
         give_to(stream, uid).or_fail(stage::TERMINAL, failed)?;
     }
-    let [stdin, stdout, stderr] = &standard.streams;
     if standard.is_terminal {
-        rustix::process::ioctl_tiocsctty(stdin)
+        rustix::process::ioctl_tiocsctty(&standard.streams[0])
             .or_fail(stage::TERMINAL, || "set the controlling terminal")?;
     }
-    rustix::stdio::dup2_stdin(stdin).or_fail(stage::TERMINAL, failed)?;
-    rustix::stdio::dup2_stdout(stdout).or_fail(stage::TERMINAL, failed)?;
-    rustix::stdio::dup2_stderr(stderr).or_fail(stage::TERMINAL, failed)
+    standard.place().or_fail(stage::TERMINAL, failed)
 }
 
 fn give_to(stream: &OwnedFd, uid: u32) -> rustix::io::Result<()> {

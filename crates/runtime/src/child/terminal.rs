@@ -33,6 +33,14 @@ impl Standard {
     ) -> Result<Self, Failure> {
         Ok(Self { streams: [copy(stdin)?, copy(stdout)?, copy(stderr)?], master: None, is_terminal: false })
     }
+
+    /// Makes them the descriptors 0, 1 and 2.
+    pub(super) fn place(&self) -> rustix::io::Result<()> {
+        let [stdin, stdout, stderr] = &self.streams;
+        rustix::stdio::dup2_stdin(stdin)?;
+        rustix::stdio::dup2_stdout(stdout)?;
+        rustix::stdio::dup2_stderr(stderr)
+    }
 }
 
 fn copy(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {

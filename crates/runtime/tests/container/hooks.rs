@@ -76,8 +76,9 @@ fn a_hook_that_fails_ends_the_start() {
     let check = |name: &str, hooks: Value, text: &str| {
         let bundle =
             Bundle::new(&["/bin/sh", "-c", "touch /ran"], |config| config["hooks"] = json!({ name: hooks }));
-        let failed =
-            format!("run failed: unable to start container process: error running {name} hook #0: {text}");
+        let failed = format!(
+            "sampan-runtime run failed: unable to start container process: error running {name} hook #0: {text}"
+        );
         bundle.check(&["run", &bundle.box_.id], 1, &failed);
         assert!(!bundle.box_.path("layer/ran").exists(), "{name}");
         assert_nothing_left(&bundle.box_);
@@ -100,7 +101,7 @@ fn hooks_behind_the_program() {
     let bundle = Bundle::new(&["/bin/sleep", "1000"], |config| {
         config["hooks"] = json!({"poststart": hook("exit 5")});
     });
-    let text = "run failed: unable to start container process: error running poststart hook #0: exit status 5, output:";
+    let text = "sampan-runtime run failed: unable to start container process: error running poststart hook #0: exit status 5, output:";
     bundle.check(&["run", &bundle.box_.id], 1, text);
     assert_nothing_left(&bundle.box_);
     let bundle = Bundle::new(&["/bin/true"], |config| config["hooks"] = json!({"poststop": hook("exit 6")}));
