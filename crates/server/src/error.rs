@@ -90,6 +90,15 @@ pub(crate) enum Error {
     /// An image that a filter names is not here.
     #[error("No such image: {0}")]
     NoSuchImage(String),
+    /// There are no plugins.
+    #[error("plugin {0:?} not found")]
+    NoSuchPlugin(String),
+    /// Only a swarm's manager does this.
+    #[error(
+        "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm \
+         and try again."
+    )]
+    NoSwarm,
     /// No thread can be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -104,9 +113,11 @@ impl Error {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Engine(error) => error.kind(),
-            Self::NoEndpoint | Self::NoSuchImage(_) | Self::KillNobody { .. } => ErrorKind::NotFound,
+            Self::NoEndpoint | Self::NoSuchPlugin(_) | Self::NoSuchImage(_) | Self::KillNobody { .. } => {
+                ErrorKind::NotFound
+            }
             Self::Unsupported { .. } => ErrorKind::NotImplemented,
-            Self::Thread(_) => ErrorKind::Unavailable,
+            Self::Thread(_) | Self::NoSwarm => ErrorKind::Unavailable,
             Self::Version(_)
             | Self::Filter(_)
             | Self::Time(_)

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stats {
-    /// With a slash.
+    /// With a slash. A single sample does not say whose it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Its id.
+    /// Its id. As with the name.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// RFC 3339.
     pub read: String,

@@ -72,7 +72,6 @@ fn described(mut outcome: Outcome, stat: &container::PathStat) -> Outcome {
         && let Ok(name) = PATH_STAT.parse::<HeaderName>()
     {
         response.headers_mut().insert(name, value);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(TAR));
     }
     outcome
 }

@@ -5,6 +5,7 @@ use crate::convert::stats::stats as shown;
 use crate::error::Error;
 use crate::request::Call;
 use http::StatusCode;
+use sampan_api::body::Stats;
 use sampan_engine::Engine;
 use sampan_engine::container::{self, Sample};
 use std::time::Duration;
@@ -23,8 +24,12 @@ pub(crate) async fn stats(call: &Call) -> Result<Outcome, Error> {
         tokio::spawn(send(call.engine().clone(), first, sender));
         return Ok(pieces("application/json", receiver));
     }
-    if call.query.flag("one-shot") || first.sample.is_none() {
-        return Ok(json(StatusCode::OK, &shown(&first, None)));
+    let single = shown(&first, None);
+    if call.query.flag("one-shot") {
+        return Ok(json(StatusCode::OK, &Stats { name: String::new(), id: String::new(), ..single }));
+    }
+    if first.sample.is_none() {
+        return Ok(json(StatusCode::OK, &single));
     }
     // A rate needs two samples.
     tokio::time::sleep(PERIOD).await;

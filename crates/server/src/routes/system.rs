@@ -127,6 +127,11 @@ fn json_info(info: &Info) -> Result<Outcome, Error> {
     Ok(json(StatusCode::OK, &document))
 }
 
+/// `GET /plugins`. There is no way to install one.
+pub(crate) fn plugins() -> Outcome {
+    json(StatusCode::OK, &[(); 0])
+}
+
 /// How many processors this program may use.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
