@@ -5,6 +5,7 @@
 
 pub mod bpf;
 pub mod cgroup;
+pub mod datagram;
 pub mod heap;
 pub mod host;
 pub mod memfd;
