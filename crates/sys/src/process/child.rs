@@ -60,6 +60,7 @@ pub fn clone(
     let pid = raw_clone(namespaces, cgroup, &mut pidfd)?;
     if pid == 0 {
         close_others(keep);
+        super::open_files::lower_again();
         let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
         leave(code);
     }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 static BEFORE: OnceLock<libc::rlimit> = OnceLock::new();
 
-/// Raises the soft limit to the hard one. Programs started with [`super::spawn_detached`] get the former limit.
+/// Raises the soft limit to the hard one. What is started with [`super::spawn_detached`] or [`super::clone`] gets the former
+/// limit.
 ///
 /// # Errors
 /// getrlimit(2), setrlimit(2).
@@ -33,10 +34,18 @@ pub(super) fn before_raise() -> Option<libc::rlimit> {
     BEFORE.get().copied()
 }
 
+/// In a child: the limit from before. What is open above it stays open.
+pub(super) fn lower_again() {
+    if let Some(limit) = before_raise() {
+        // SAFETY: the kernel reads a live structure. A limit that was in force is allowed, so it cannot fail.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{Ended, spawn_detached, wait};
+    use crate::process::{Ended, Namespaces, clone, spawn_detached, wait};
     use std::fs::File;
     use std::os::fd::AsFd;
 
@@ -52,5 +61,9 @@ mod tests {
         let argv = ["sh", "-c", "test $(ulimit -Sn) = 777"].map(|word| std::ffi::CString::new(word).unwrap());
         let (_, pidfd) = spawn_detached(shell.as_fd(), &argv, &[], &[], None).unwrap();
         assert_eq!(wait(&pidfd).unwrap(), Ended::Code(0));
+        let child = clone(Namespaces::empty(), None, &[], || {
+            i32::from(getrlimit(Resource::Nofile).current != Some(777))
+        });
+        assert_eq!(wait(&child.unwrap().pidfd).unwrap(), Ended::Code(0));
     }
 }
