@@ -78,7 +78,7 @@ fn what_a_killed_daemon_left_goes_with_its_record() {
 fn a_port_is_free_as_soon_as_its_container_is_gone() {
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();
-    for round in 0..20 {
+    for round in 0..200 {
         let output = daemon.run(
             Cli::Sampan,
             &["run", "--rm", "--name", "x1", "-p", "8080:80", "-p", "8080:80/udp", "bb", "true"],
@@ -90,7 +90,7 @@ fn a_port_is_free_as_soon_as_its_container_is_gone() {
 
 #[test]
 fn many_start_at_once() {
-    const CONTAINERS: u16 = 24;
+    const CONTAINERS: u16 = 100;
     const AT_ONCE: u16 = 8;
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();

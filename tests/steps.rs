@@ -12,13 +12,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 const CREATE: [&str; 5] = ["create.name", "create.home", "create.user", "create.volumes", "create.record"];
-const START: [&str; 9] = [
+const START: [&str; 10] = [
     "monitor.bundle",
     "monitor.launch",
     "start.monitor",
     "start.ready",
     "start.mounts",
     "start.address",
+    "start.ports",
     "start.prepare",
     "start.network",
     "start.go",

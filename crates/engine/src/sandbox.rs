@@ -2,17 +2,19 @@
 //! when it ends.
 
 mod names;
+mod ports;
 mod resolv;
 
 pub(crate) use names::{move_hosts, names_files};
+pub(crate) use ports::hand_over;
 
 use crate::blocking::blocking;
-use crate::container::{Container, Driver, Endpoint, NetworkMode, PortBinding};
+use crate::container::{Container, Driver, Endpoint, NetworkMode};
 use crate::engine::{Options, random};
 use crate::{Error, Result};
 use sampan_network::{
-    Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortMapping, PortRequest, Ports, attach as join,
-    endpoint, ensure_bridge, firewall, refuse_taken,
+    Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortMapping, Ports, attach as join, endpoint,
+    ensure_bridge, firewall, refuse_taken,
 };
 use sampan_spec::{ContainerId, NetworkId};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -92,18 +94,19 @@ impl Network {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reserve(&self, container: &Container) -> Result<Endpoint> {
+    fn reserve(&self, container: &Container) -> Result<(Endpoint, Vec<OwnedFd>)> {
         let id = NetworkId::from_bytes(random()?).to_string();
-        let requests = requests(container);
+        let requests = ports::requests(container);
         let bridge = self.bridge().clone();
         let mut leases = self.leases();
         let address = leases.addresses.allocate()?;
-        let ports = leases.ports.reserve(&container.id, address.address(), &requests).map_err(|e| {
+        let reserved = leases.ports.reserve(&container.id, address.address(), &requests).map_err(|e| {
             leases.addresses.release(address.address());
             Error::Endpoint(e.on_endpoint(&container.name, &id))
         })?;
-        let mac = container.config.host.mac;
-        Ok(Endpoint { id, bridge: bridge.name, address, gateway: bridge.gateway.address(), mac, ports })
+        let (gateway, mac) = (bridge.gateway.address(), container.config.host.mac);
+        let place = Endpoint { id, bridge: bridge.name, address, gateway, mac, ports: reserved.mappings };
+        Ok((place, reserved.sockets))
     }
 
     fn release(&self, container: &ContainerId, address: Ipv4Addr) {
@@ -222,9 +225,7 @@ impl Network {
         }
         let mut leases = self.leases();
         leases.connected.insert(id.clone(), place.ports.clone());
-        for foreign in leases.ports.adopt(id, &place.ports) {
-            tracing::warn!(container = id.short(), "another program listens on its port {foreign}");
-        }
+        leases.ports.adopt(id, &place.ports);
         leases.addresses.claim(place.address.address())?;
         Ok(())
     }
@@ -245,28 +246,6 @@ fn parse_bip(text: &str) -> Result<Ipv4Net> {
         .map_err(|e| Error::InvalidParameter(format!("--bip: {e}; expected an address like 10.10.0.1/24")))
 }
 
-/// The ports that a container's configuration publishes.
-fn requests(container: &Container) -> Vec<PortRequest> {
-    let host = &container.config.host;
-    let exposed = container
-        .config
-        .exposed_ports
-        .iter()
-        .filter(|port| host.publish_all && !host.ports.contains_key(port));
-    let anywhere = [PortBinding { address: None, ports: None }];
-    let request = |port: &crate::container::Port, binding: &PortBinding| PortRequest {
-        proto: port.protocol,
-        host_ip: binding.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        host_ports: binding.ports.map(|(first, last)| first..=last),
-        container_port: port.number,
-    };
-    let asked = host.ports.iter().map(|(port, bindings)| (port, bindings.as_slice()));
-    asked
-        .chain(exposed.map(|port| (port, anywhere.as_slice())))
-        .flat_map(|(port, bindings)| bindings.iter().map(move |binding| request(port, binding)))
-        .collect()
-}
-
 impl Endpoint {
     /// Its hardware address.
     pub fn mac(&self) -> Mac {
@@ -274,8 +253,9 @@ impl Endpoint {
     }
 }
 
-/// Takes an address and ports for a container that has its own place on the bridge, and writes down which.
-pub(crate) async fn reserve(driver: &Driver) -> Result<Option<Endpoint>> {
+/// Takes an address and ports for a container that has its own place on the bridge, and writes down which. Gives the sockets
+/// that hold the ports, for [`hand_over`].
+pub(crate) async fn reserve(driver: &Driver) -> Result<Option<(Endpoint, Vec<OwnedFd>)>> {
     match &driver.container.config.host.network {
         NetworkMode::Bridge => {}
         NetworkMode::Named(name) => return Err(Error::NoNetworkToJoin(name.clone())),
@@ -284,15 +264,16 @@ pub(crate) async fn reserve(driver: &Driver) -> Result<Option<Endpoint>> {
     let (engine, container) = (driver.engine.clone(), driver.container.clone());
     let (file, hosts) = (driver.paths.endpoint(), driver.paths.names_file("hosts"));
     blocking(move || {
-        let place = engine.network().reserve(&container)?;
+        let (place, sockets) = engine.network().reserve(&container)?;
         let written = serde_json::to_vec(&place)
             .map_err(std::io::Error::from)
             .and_then(|json| std::fs::write(&file, json))
             .map_err(Error::file("write", file))
             .and_then(|()| names::write_hosts(&engine, &container, &place, &hosts));
         match written {
-            Ok(()) => Ok(Some(place)),
+            Ok(()) => Ok(Some((place, sockets))),
             Err(e) => {
+                drop(sockets);
                 engine.network().release(&container.id, place.address.address());
                 Err(e)
             }

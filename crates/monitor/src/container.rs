@@ -101,7 +101,7 @@ impl Monitor {
         let delay = self.restart_delay(&exit, since.elapsed());
         match delay {
             Some(delay) => self.report(Event::Restarting { exit, delay_ms: delay.as_millis() as u64 }),
-            None => self.report(Event::Exited(exit)),
+            None => self.report_end(exit),
         }
         self.tell_end(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
         match delay {
@@ -114,6 +114,12 @@ impl Monitor {
                 self.release(sandbox, Some(root));
             }
         }
+    }
+
+    /// Writes down that it has ended for good. The ports are free before anybody knows: the next may want the same.
+    pub(crate) fn report_end(&mut self, exit: Exit) {
+        self.ports.close();
+        self.report(Event::Exited(exit));
     }
 
     /// Tells waiters and clients of an end. Those who follow the log get the rest of it first.

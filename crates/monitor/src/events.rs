@@ -21,6 +21,9 @@ pub(crate) enum Token {
     Input(Key),
     Process(Key),
     Memory,
+    /// Something for a published port that nobody takes yet.
+    Arrival,
+    Relay,
 }
 
 impl Monitor {
@@ -30,8 +33,10 @@ impl Monitor {
         // Once it is over it stays over: without an event it decides nothing any more.
         let patience = Some(self.life.patience_ends())
             .filter(|at| matches!(self.state, State::Created) && *at > Instant::now());
-        [self.stopping.kill_at, self.memory.look_at, self.listen_again, restart, patience]
+        let again = [self.listen_again, self.ports.silent_until];
+        [self.stopping.kill_at, self.memory.look_at, restart, patience]
             .into_iter()
+            .chain(again)
             .flatten()
             .chain(self.probing.deadline())
             .chain(self.streams_held_until())
@@ -92,6 +97,11 @@ impl Monitor {
         if let Some(events) = &self.memory.events {
             add(Token::Memory, events.as_fd(), PollFlags::IN);
         }
+        if let Some(relay) = self.ports.relay() {
+            add(Token::Relay, relay, PollFlags::IN);
+        } else if let Some(bell) = self.ports.bell().filter(|_| self.is_active()) {
+            add(Token::Arrival, bell, PollFlags::IN);
+        }
         (fds, tokens)
     }
 
@@ -109,6 +119,8 @@ impl Monitor {
             }
             Token::Process(key) => self.reap(key),
             Token::Memory => self.memory_event(),
+            Token::Arrival => self.ports.start_relay(&self.bundle.supervise.id),
+            Token::Relay => self.ports.relay_ended(),
         }
     }
 

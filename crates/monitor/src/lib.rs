@@ -1,4 +1,4 @@
-//! From a process to its supervision: the monitor of one container, and the keeper of the daemon.
+//! From a process to its supervision: the monitor of one container, its relay, and the keeper of the daemon.
 //!
 //! The monitor is one thread around poll(2). It owns its container from the bundle to the last client: process 1 and
 //! what is executed beside it, their streams, the log, the journal, restarts. A daemon may talk to it and may die at any
@@ -12,6 +12,7 @@
 //! | `process`, `streams`, `detach` | standard streams between processes, log and clients |
 //! | `container`, `start`, `stop` | process 1's life |
 //! | `exec`, `health` | other processes |
+//! | `ports`, `relay` | published ports: kept from before its start to its end; what arrives by IPv6 |
 //! | `record`, `output`, `oom` | journal, log, memory |
 
 mod bundle;
@@ -29,8 +30,10 @@ pub mod keep;
 mod monitor;
 mod oom;
 mod output;
+mod ports;
 mod process;
 mod record;
+pub mod relay;
 mod requests;
 mod start;
 mod stop;

@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::health::Probing;
 use crate::oom::Memory;
 use crate::output::Output;
+use crate::ports::Ports;
 use crate::process::Process;
 use crate::record::Record;
 use crate::start::Waiting;
@@ -49,6 +50,9 @@ pub enum MonitorError {
     /// Waiting failed.
     #[error("cannot wait: {0}")]
     Poll(#[source] io::Error),
+    /// The limit of open files stays too low for the ports of some containers.
+    #[error("cannot raise the limit of open files: {0}")]
+    OpenFiles(#[source] io::Error),
 }
 
 /// Supervises the container of a bundle until nobody needs that any more. Daemons connect to the socket that is inherited
@@ -57,11 +61,12 @@ pub enum MonitorError {
 /// # Errors
 /// When it cannot begin, or cannot wait for events.
 pub fn run(bundle: &Path) -> Result<(), MonitorError> {
+    sampan_sys::process::raise_open_files().map_err(MonitorError::OpenFiles)?;
     Monitor::new(bundle, inherited(LISTENER_FD).map_err(MonitorError::Listen)?)?.run()
 }
 
 /// A duplicate of a descriptor that this program was started with, by pidfd_getfd(2) on ourselves.
-fn inherited(number: i32) -> io::Result<OwnedFd> {
+pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
     let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
     Ok(rustix::process::pidfd_getfd(own, number, PidfdGetfdFlags::empty())?)
 }
@@ -85,6 +90,7 @@ pub(crate) struct Monitor {
     pub(crate) output: Output,
     pub(crate) output_open: bool,
     pub(crate) memory: Memory,
+    pub(crate) ports: Ports,
     pub(crate) stopping: Stopping,
     pub(crate) probing: Probing,
     /// The last delay before a restart.
@@ -154,6 +160,7 @@ impl Monitor {
             output: Output::default(),
             output_open: false,
             memory: Memory::default(),
+            ports: Ports::default(),
             stopping: Stopping::default(),
             probing: Probing::default(),
             delay: Duration::ZERO,
@@ -204,6 +211,7 @@ impl Monitor {
     fn settle(&mut self) -> bool {
         let now = Instant::now();
         self.listen_again.take_if(|at| *at <= now);
+        self.ports.silent_until.take_if(|at| *at <= now);
         if self.stopping.kill_at.is_some_and(|at| at <= now) {
             self.kill_stopping();
         }
@@ -236,7 +244,7 @@ impl Monitor {
             self.life.last_event = now;
         }
         // Nobody else would start it: its daemon died on the way.
-        if matches!(self.state, State::Prepared(_)) && self.connections.is_empty() {
+        if self.start_has_begun() && self.connections.is_empty() {
             self.abandon();
         }
     }

@@ -122,6 +122,7 @@ impl Monitor {
         match request {
             Request::Hello { version } => self.hello(version).map(Some),
             Request::Subscribe { after } => self.subscribe(asker, after),
+            Request::HoldPorts { relay } => self.hold_ports(&relay, frame.fds).map(Some),
             Request::Prepare => self.prepare_for(asker),
             Request::Root => self.root(asker),
             Request::Start => self.start().map(|pid| Some(Answer::Started { pid })),
@@ -170,7 +171,7 @@ impl Monitor {
             return Err(Refusal::BadRequest { reason });
         }
         let summary = Box::new(self.record.summary().clone());
-        let prepared = matches!(self.state, State::Prepared(_));
+        let prepared = self.start_has_begun();
         Ok(Answer::Hello { version: VERSION, pid: std::process::id() as i32, summary, prepared })
     }
 

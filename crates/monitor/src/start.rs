@@ -155,23 +155,31 @@ impl Monitor {
         }
     }
 
-    /// Undoes a preparation. Clients go on to wait for a start.
-    pub(crate) fn abandon(&mut self) {
-        match std::mem::replace(&mut self.state, State::Created) {
-            State::Prepared(waiting) => {
-                if let Ok(waiting) = waiting {
-                    waiting.prepared.abandon();
-                }
-                self.life.abandoned = self.clients.is_empty();
-            }
-            State::Created => self.life.abandoned = true,
-            other => self.state = other,
+    /// Whether a daemon has begun to start it, and has not let it run.
+    pub(crate) fn start_has_begun(&self) -> bool {
+        match self.state {
+            State::Created => !self.ports.is_empty(),
+            State::Prepared(_) => true,
+            _ => false,
         }
+    }
+
+    /// Undoes what was done for a start. Clients go on to wait for one.
+    pub(crate) fn abandon(&mut self) {
+        if !matches!(self.state, State::Created | State::Prepared(_)) {
+            return;
+        }
+        self.life.abandoned = !self.start_has_begun() || self.clients.is_empty();
+        if let State::Prepared(Ok(waiting)) = std::mem::replace(&mut self.state, State::Created) {
+            waiting.prepared.abandon();
+        }
+        self.ports.close();
     }
 
     /// Writes down and tells that there is no process 1, and why.
     fn start_failed(&mut self, failure: Failure) -> Refusal {
         self.state = State::Ended;
+        self.ports.close();
         self.report(Event::StartFailed { failure: failure.clone() });
         self.tell_end(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
         Failed(failure).into()

@@ -183,7 +183,7 @@ impl Monitor {
             self.state = state;
             return;
         };
-        self.report(Event::Exited(exit));
+        self.report_end(exit);
         self.tell_end(&[WaitCondition::NotRunning, WaitCondition::NextExit]);
         self.answer_restarts(&Err(Refusal::NotRunning));
         self.release(sandbox, None);

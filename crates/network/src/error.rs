@@ -4,7 +4,7 @@ use crate::{Ipv4Net, PortMapping};
 use sampan_spec::ErrorKind;
 use sampan_sys::netlink;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 /// A failed operation of the network layer, with its operands.
@@ -44,18 +44,26 @@ pub enum Error {
     /// Another container has the host port.
     #[error("Bind for {address}:{port} failed: port is already allocated")]
     PortAllocated {
-        /// The host address asked for.
-        address: Ipv4Addr,
+        /// The host address at which that has it.
+        address: IpAddr,
         /// The port.
         port: u16,
     },
     /// All ports of the range are taken.
     #[error("all ports are allocated")]
     NoFreePort {
-        /// The host address asked for.
-        address: Ipv4Addr,
         /// The range.
         ports: RangeInclusive<u16>,
+    },
+    /// So many sockets cannot be held.
+    #[error(
+        "{sockets} addresses and ports are more than the {room} that the limit of open files allows: raise LimitNOFILE of the daemon, or publish fewer"
+    )]
+    TooManyPorts {
+        /// How many ports, each counted once for each address.
+        sockets: usize,
+        /// How many are possible.
+        room: usize,
     },
     /// The host port cannot be had: a program listens there, or the address is not the host's.
     #[error("failed to bind host port for {mapping}: {}", go_words(.source))]
@@ -216,6 +224,7 @@ impl Error {
         match self {
             Self::PortAllocated { .. }
             | Self::NoFreePort { .. }
+            | Self::TooManyPorts { .. }
             | Self::BindHostPort { .. }
             | Self::Publish { .. } => {
                 format!(

@@ -20,7 +20,7 @@ use sampan_spec::ContainerId;
 use sampan_sys::netlink::{self, Socket};
 use sampan_sys::nft::{self, Batch, Element, Family, Table};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The bit of a packet's mark that says "one of ours, let it pass". It is set on what our bridges may send and get, and
 /// looked at by the one rule that is put into a table which drops forwarded packets by policy.
@@ -197,17 +197,22 @@ fn replace(
     batch.commit(socket)
 }
 
-/// The elements of each map.
+/// The elements of each map. What arrives at an IPv6 address is not the firewall's: containers have none.
 fn elements(container: &ContainerId, mappings: &[PortMapping]) -> [(&'static str, Vec<Element>); 2] {
-    let (any, one): (Vec<_>, Vec<_>) = mappings.iter().partition(|mapping| mapping.host_ip.is_unspecified());
-    let all = |mappings: Vec<&PortMapping>| mappings.into_iter().map(|m| element(container, m)).collect();
-    [(ANY_ADDRESS, all(any)), (ONE_ADDRESS, all(one))]
+    let (mut any, mut one) = (Vec::new(), Vec::new());
+    for mapping in mappings {
+        if let IpAddr::V4(host_ip) = mapping.host_ip {
+            let map = if host_ip.is_unspecified() { &mut any } else { &mut one };
+            map.push(element(container, mapping, host_ip));
+        }
+    }
+    [(ANY_ADDRESS, any), (ONE_ADDRESS, one)]
 }
 
-fn element(container: &ContainerId, mapping: &PortMapping) -> Element {
+fn element(container: &ContainerId, mapping: &PortMapping, host_ip: Ipv4Addr) -> Element {
     let mut key = Vec::with_capacity(12);
-    if !mapping.host_ip.is_unspecified() {
-        key.extend_from_slice(&mapping.host_ip.octets());
+    if !host_ip.is_unspecified() {
+        key.extend_from_slice(&host_ip.octets());
     }
     key.extend_from_slice(&[mapping.proto.number(), 0, 0, 0]);
     key.extend_from_slice(&padded_port(mapping.host_port));

@@ -24,7 +24,7 @@ pub use endpoint::{Endpoint, attach, detach};
 pub use error::Error;
 pub use firewall::Firewall;
 pub use ipam::Ipam;
-pub use ports::{PortMapping, PortRequest, Ports, Protocol};
+pub use ports::{PortMapping, PortRequest, Ports, Protocol, Reserved, all_addresses};
 
 use sampan_spec::ContainerId;
 use std::collections::BTreeSet;

@@ -1,31 +1,29 @@
-//! Host ports: which are free, and keeping them.
+//! Host ports: which are free, and who has them.
 //!
 //! A published port is a DNAT rule, which would silently take the port from a program of the host that listens on it,
-//! and later programs could listen there and never hear anything. So a port is *bound* (not listened on: an unpublished
-//! port must refuse, not hang) for as long as the container has it and the daemon lives. The bind is also the test for
+//! and later programs could listen there and never hear anything. So a port is *bound* (`bind`), which is also the test for
 //! conflicts: it sees listeners, sockets that are only bound, IPv6 sockets that take IPv4 too, and addresses that are
 //! not the host's, which a look through sock_diag would not all show.
 //!
-//! When the daemon dies the ports go on working, they are the firewall's; only this guard against latecomers pauses
-//! until the next daemon calls [`Ports::adopt`]. What was bound in between keeps its socket, and the container the port.
+//! The sockets are not kept here: whoever reserves gets them, and hands them to the container's monitor, which holds them
+//! as long as the container has the ports, whatever becomes of the daemon. A daemon that comes later learns from the
+//! records who has which ([`Ports::adopt`]).
+
+mod bind;
 
 use crate::Error;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use rustix::process::{Resource, getrlimit};
 use sampan_spec::ContainerId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 
 /// Where a port is taken from when none is asked for: Linux's default `net.ipv4.ip_local_port_range`, as Docker.
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
-
-/// At most so many sockets are held, so that a published range of thousands of ports does not use up the daemon's
-/// descriptors, of which the usual limit is 1024. Ports beyond are only tested.
-const HELD_MAX: usize = 512;
 
 /// The transport of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,8 +59,8 @@ impl fmt::Display for Protocol {
 pub struct PortMapping {
     /// The transport.
     pub proto: Protocol,
-    /// The host's address; unspecified (0.0.0.0) for all of them.
-    pub host_ip: Ipv4Addr,
+    /// The host's address; unspecified (0.0.0.0, `::`) for all of its family.
+    pub host_ip: IpAddr,
     /// The host's port, never 0.
     pub host_port: u16,
     /// The container's address.
@@ -74,7 +72,8 @@ pub struct PortMapping {
 impl fmt::Display for PortMapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { proto, host_ip, host_port, container_ip, container_port } = self;
-        write!(f, "{host_ip}:{host_port}:{container_ip}:{container_port}/{proto}")
+        let host = SocketAddr::new(*host_ip, *host_port);
+        write!(f, "{host}:{container_ip}:{container_port}/{proto}")
     }
 }
 
@@ -83,27 +82,43 @@ impl fmt::Display for PortMapping {
 pub struct PortRequest {
     /// The transport.
     pub proto: Protocol,
-    /// The host's address; unspecified (0.0.0.0) for all of them.
-    pub host_ip: Ipv4Addr,
+    /// The host's addresses, which all get the same port; unspecified for all of a family.
+    pub host_ips: Vec<IpAddr>,
     /// The host's ports, the first free of which is taken; `None` for any free one.
     pub host_ports: Option<RangeInclusive<u16>>,
     /// The container's port.
     pub container_port: u16,
 }
 
+/// Ports that were taken.
+#[derive(Debug, Default)]
+pub struct Reserved {
+    /// What is published where.
+    pub mappings: Vec<PortMapping>,
+    /// The sockets that hold the host's ports, one for each mapping. That of an IPv6 address takes what arrives.
+    pub sockets: Vec<OwnedFd>,
+}
+
+/// The addresses where a port is published for which none was asked: all, of the families that this host has.
+pub fn all_addresses() -> Vec<IpAddr> {
+    let mut all = vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+    if bind::has_ipv6() {
+        all.push(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    }
+    all
+}
+
 /// The host ports that containers have. The engine owns the only one of a daemon.
 #[derive(Debug, Default)]
 pub struct Ports {
     taken: BTreeMap<(Protocol, u16), Vec<Holder>>,
-    held: usize,
-    next: u16,
+    next: BTreeMap<Protocol, u16>,
 }
 
 #[derive(Debug)]
 struct Holder {
     container: ContainerId,
-    host_ip: Ipv4Addr,
-    socket: Option<OwnedFd>,
+    host_ip: IpAddr,
 }
 
 impl Ports {
@@ -118,32 +133,21 @@ impl Ports {
         container: &ContainerId,
         container_ip: Ipv4Addr,
         requests: &[PortRequest],
-    ) -> Result<Vec<PortMapping>, Error> {
-        let mut done = Vec::with_capacity(requests.len());
+    ) -> Result<Reserved, Error> {
+        check_room(requests.iter().map(|request| request.host_ips.len()).sum())?;
+        let mut done = Reserved::default();
         for request in requests {
-            match self.reserve_one(container, container_ip, request) {
-                Ok(mapping) => done.push(mapping),
-                Err(error) => {
-                    self.release_mappings(container, &done);
-                    return Err(error);
-                }
+            if let Err(error) = self.reserve_one(container, container_ip, request, &mut done) {
+                self.release_mappings(container, &done.mappings);
+                return Err(error);
             }
         }
         Ok(done)
     }
 
-    /// Takes the ports of a container that was found running, whoever else has bound them. Returns those that another
-    /// program has bound.
-    pub fn adopt(&mut self, container: &ContainerId, mappings: &[PortMapping]) -> Vec<PortMapping> {
-        let mut foreign = Vec::new();
-        for mapping in mappings {
-            let socket = self.hold(mapping);
-            if socket.is_err() {
-                foreign.push(*mapping);
-            }
-            self.insert(container, mapping, socket.ok().flatten());
-        }
-        foreign
+    /// Takes the ports of a container that was found running.
+    pub fn adopt(&mut self, container: &ContainerId, mappings: &[PortMapping]) {
+        mappings.iter().for_each(|mapping| self.insert(container, mapping));
     }
 
     /// Gives back all ports of a container.
@@ -152,92 +156,98 @@ impl Ports {
     }
 
     fn release_mappings(&mut self, container: &ContainerId, mappings: &[PortMapping]) {
+        let given: BTreeSet<_> = mappings.iter().map(|m| (m.proto, m.host_port, m.host_ip)).collect();
         self.retain(|(proto, port), holder| {
-            holder.container != *container
-                || !mappings
-                    .iter()
-                    .any(|m| (m.proto, m.host_port, m.host_ip) == (proto, port, holder.host_ip))
+            holder.container != *container || !given.contains(&(proto, port, holder.host_ip))
         });
     }
 
     fn retain(&mut self, keep: impl Fn((Protocol, u16), &Holder) -> bool) {
-        let mut held = 0;
         self.taken.retain(|key, holders| {
             holders.retain(|holder| keep(*key, holder));
-            held += holders.iter().filter(|h| h.socket.is_some()).count();
             !holders.is_empty()
         });
-        self.held = held;
     }
 
+    /// Takes the first port that is free on all addresses.
     fn reserve_one(
         &mut self,
         container: &ContainerId,
         container_ip: Ipv4Addr,
         request: &PortRequest,
-    ) -> Result<PortMapping, Error> {
-        let mut mapping = PortMapping {
-            proto: request.proto,
-            host_ip: request.host_ip,
-            host_port: 0,
-            container_ip,
-            container_port: request.container_port,
-        };
+        done: &mut Reserved,
+    ) -> Result<(), Error> {
         let range = request.host_ports.clone().unwrap_or(EPHEMERAL);
         let one = range.start() == range.end();
-        for port in self.in_order(&range, request.host_ports.is_none()) {
-            mapping.host_port = port;
-            match self.try_reserve(container, &mapping) {
-                Ok(()) => return Ok(mapping),
+        let from = self.next.get(&request.proto).filter(|_| request.host_ports.is_none());
+        for port in in_order(&range, from.copied()) {
+            match self.try_reserve(request, port, container_ip) {
+                Ok(reserved) => {
+                    reserved.mappings.iter().for_each(|mapping| self.insert(container, mapping));
+                    self.note_given(request.proto, port);
+                    done.mappings.extend(reserved.mappings);
+                    done.sockets.extend(reserved.sockets);
+                    return Ok(());
+                }
                 Err(error) if one || !is_taken(&error) => return Err(error),
                 Err(_) => {}
             }
         }
-        Err(Error::NoFreePort { address: request.host_ip, ports: range })
+        Err(Error::NoFreePort { ports: range })
     }
 
-    /// The ports of the range; of the ephemeral one starting behind the last that was given away, so that a port is not
-    /// reused at once.
-    fn in_order(&self, range: &RangeInclusive<u16>, rotate: bool) -> impl Iterator<Item = u16> + use<> {
-        let start = if rotate && range.contains(&self.next) { self.next } else { *range.start() };
-        (start..=*range.end()).chain(*range.start()..start)
-    }
-
-    fn try_reserve(&mut self, container: &ContainerId, mapping: &PortMapping) -> Result<(), Error> {
-        if self.is_allocated(mapping) {
-            return Err(Error::PortAllocated { address: mapping.host_ip, port: mapping.host_port });
+    fn try_reserve(
+        &self,
+        request: &PortRequest,
+        host_port: u16,
+        container_ip: Ipv4Addr,
+    ) -> Result<Reserved, Error> {
+        let (proto, container_port) = (request.proto, request.container_port);
+        let mapping = |host_ip| PortMapping { proto, host_ip, host_port, container_ip, container_port };
+        let mappings: Vec<PortMapping> = request.host_ips.iter().copied().map(mapping).collect();
+        if let Some(address) = mappings.iter().find_map(|mapping| self.holder_of(mapping)) {
+            return Err(Error::PortAllocated { address, port: host_port });
         }
-        let socket =
-            self.hold(mapping).map_err(|source| Error::BindHostPort { mapping: *mapping, source })?;
-        self.insert(container, mapping, socket);
-        if EPHEMERAL.contains(&mapping.host_port) {
-            self.next = mapping.host_port.saturating_add(1);
-        }
-        Ok(())
+        let hold =
+            |m: &PortMapping| bind::hold(m).map_err(|source| Error::BindHostPort { mapping: *m, source });
+        let sockets = mappings.iter().map(hold).collect::<Result<_, _>>()?;
+        Ok(Reserved { mappings, sockets })
     }
 
-    fn is_allocated(&self, mapping: &PortMapping) -> bool {
-        self.taken.get(&(mapping.proto, mapping.host_port)).into_iter().flatten().any(|holder| {
-            holder.host_ip == mapping.host_ip
-                || holder.host_ip.is_unspecified()
-                || mapping.host_ip.is_unspecified()
-        })
+    /// The address at which another container has the port already.
+    fn holder_of(&self, mapping: &PortMapping) -> Option<IpAddr> {
+        let overlap = |other: IpAddr| {
+            let wanted = mapping.host_ip;
+            other.is_ipv4() == wanted.is_ipv4()
+                && (other == wanted || other.is_unspecified() || wanted.is_unspecified())
+        };
+        let holders = self.taken.get(&(mapping.proto, mapping.host_port)).into_iter().flatten();
+        holders.map(|holder| holder.host_ip).find(|address| overlap(*address))
     }
 
-    fn insert(&mut self, container: &ContainerId, mapping: &PortMapping, socket: Option<OwnedFd>) {
-        self.held += usize::from(socket.is_some());
-        let holder = Holder { container: container.clone(), host_ip: mapping.host_ip, socket };
+    fn insert(&mut self, container: &ContainerId, mapping: &PortMapping) {
+        let holder = Holder { container: container.clone(), host_ip: mapping.host_ip };
         self.taken.entry((mapping.proto, mapping.host_port)).or_default().push(holder);
     }
 
-    fn hold(&self, mapping: &PortMapping) -> io::Result<Option<OwnedFd>> {
-        let socket = match bind_port(mapping, false) {
-            // Connections of a server that has just ended are in TIME_WAIT: no conflict.
-            Err(rustix::io::Errno::ADDRINUSE) if mapping.proto == Protocol::Tcp => bind_port(mapping, true)?,
-            other => other?,
-        };
-        Ok((self.held < HELD_MAX).then_some(socket))
+    fn note_given(&mut self, proto: Protocol, port: u16) {
+        if EPHEMERAL.contains(&port) {
+            self.next.insert(proto, port.saturating_add(1));
+        }
     }
+}
+
+/// The ports of the range; with a first one, in a circle from there, so that a port is not reused at once.
+fn in_order(range: &RangeInclusive<u16>, first: Option<u16>) -> impl Iterator<Item = u16> + use<> {
+    let start = first.filter(|first| range.contains(first)).unwrap_or(*range.start());
+    (start..=*range.end()).chain(*range.start()..start)
+}
+
+/// Whether so many sockets can be had, here for a moment and in the monitor. A quarter is left for everything else.
+fn check_room(sockets: usize) -> Result<(), Error> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = usize::try_from(limit / 4 * 3).unwrap_or(usize::MAX);
+    if sockets > room { Err(Error::TooManyPorts { sockets, room }) } else { Ok(()) }
 }
 
 fn is_taken(error: &Error) -> bool {
@@ -246,16 +256,4 @@ fn is_taken(error: &Error) -> bool {
         Error::BindHostPort { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
         _ => false,
     }
-}
-
-fn bind_port(mapping: &PortMapping, reuse: bool) -> rustix::io::Result<OwnedFd> {
-    let kind = match mapping.proto {
-        Protocol::Tcp => SocketType::STREAM,
-        Protocol::Udp => SocketType::DGRAM,
-    };
-    let socket = socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, None)?;
-    sockopt::set_socket_reuseaddr(&socket, reuse)?;
-    sockopt::set_socket_recv_buffer_size(&socket, 0)?;
-    bind(&socket, &SocketAddrV4::new(mapping.host_ip, mapping.host_port))?;
-    Ok(socket)
 }

@@ -13,7 +13,13 @@ use std::time::Duration;
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 fn tcp(host_ip: Ipv4Addr, host_port: u16, to: &Container, container_port: u16) -> PortMapping {
-    PortMapping { proto: Protocol::Tcp, host_ip, host_port, container_ip: to.address, container_port }
+    PortMapping {
+        proto: Protocol::Tcp,
+        host_ip: host_ip.into(),
+        host_port,
+        container_ip: to.address,
+        container_port,
+    }
 }
 
 #[test]

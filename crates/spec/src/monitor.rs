@@ -10,12 +10,13 @@
 //!
 //! # A container's life, as a script
 //! 1. The daemon writes the bundle, binds the socket, launches the monitor, sends `Hello` and `Subscribe`.
-//! 2. `Prepare`: the monitor makes the cgroup and clones process 1 into new name spaces, answers with its pid, the network
+//! 2. `HoldPorts`, where ports are published: the monitor keeps the sockets that occupy them.
+//! 3. `Prepare`: the monitor makes the cgroup and clones process 1 into new name spaces, answers with its pid, the network
 //!    name space and a netlink socket opened there, and goes on to build the mounts.
-//! 3. The daemon configures the network meanwhile, then sends `Start`.
-//! 4. The monitor lets process 1 run and answers; or answers with the [`Failure`], with all undone.
-//! 5. At the end the monitor writes `Exited`, ends the clients' streams, and releases mounts, cgroup and name spaces.
-//! 6. It ends itself after `Quit`, or when no daemon is connected; with `remove` only after `Removed`.
+//! 4. The daemon configures the network meanwhile, then sends `Start`.
+//! 5. The monitor lets process 1 run and answers; or answers with the [`Failure`], with all undone.
+//! 6. At the end the monitor closes the ports, writes `Exited`, ends the clients' streams, and releases mounts, cgroup and name spaces.
+//! 7. It ends itself after `Quit`, or when no daemon is connected; with `remove` only after `Removed`.
 
 use crate::journal::{Entry, ExecProcess, Failure, Summary};
 use crate::stream::Stream;
@@ -23,6 +24,7 @@ use crate::{ClientId, ExecId, Signal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::ffi::CStr;
+use std::net::SocketAddr;
 
 /// The protocol's version, in `Hello` from both sides.
 pub const VERSION: u32 = 1;
@@ -35,8 +37,8 @@ pub const ENVIRONMENT: &CStr = c"GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
 pub const JSON_MAX: u32 = 16 << 20;
 /// A frame's raw bytes are at most this long: what a client had sent before its connection was handed over.
 pub const BYTES_MAX: u32 = 64 << 20;
-/// At most this many descriptors travel with a frame.
-pub const FDS_MAX: usize = 2;
+/// At most this many descriptors travel with a frame: as many as the kernel takes in one message.
+pub const FDS_MAX: usize = 253;
 /// The length of the two numbers before a frame's content.
 pub const FRAME_HEADER: usize = 8;
 
@@ -116,6 +118,13 @@ pub enum Request {
         /// The last sequence number that is known.
         after: u64,
     },
+    /// Keep sockets that occupy published ports, one a descriptor and at most [`FDS_MAX`] at a time, from before the start to the
+    /// container's end, over restarts. They are closed before the end is told. Answered with `Done`.
+    HoldPorts {
+        /// For each socket, where what arrives there is relayed to: a connection that a listening one takes, or a datagram.
+        /// `None`: nothing arrives, it only occupies the port.
+        relay: Vec<Option<SocketAddr>>,
+    },
     /// Make the sandbox and process 1, which waits. Answered with `Prepared` and, when the sandbox is `configured`, two
     /// descriptors: the network name space and a NETLINK_ROUTE socket that was opened in it.
     Prepare,
@@ -124,7 +133,7 @@ pub enum Request {
     /// Build the root file system for whoever copies from it or into it while no process uses it. Answered with `Done` and one
     /// descriptor, a detached mount. Who has that sees to it that it is gone before the next `Prepare`.
     Root,
-    /// Undo `Prepare`, or end the monitor where nothing was prepared. Answered with `Done`.
+    /// Undo `HoldPorts` and `Prepare`, or end the monitor where neither was asked for. Answered with `Done`.
     Abandon,
     /// Send a signal to process 1.
     Signal {
@@ -239,7 +248,7 @@ pub enum Answer {
         pid: i32,
         /// What it knows of the container.
         summary: Box<Summary>,
-        /// Process 1 exists and waits: somebody prepared it, and did not let it run.
+        /// Ports are held or process 1 exists, and waits: somebody began a start, and did not let it run.
         #[serde(default)]
         prepared: bool,
     },
@@ -400,6 +409,7 @@ mod tests {
         };
         for request in [
             Request::Prepare,
+            Request::HoldPorts { relay: vec![None, Some(([172, 17, 0, 2], 80).into())] },
             Request::Stop { signal: None, timeout: Some(-1) },
             Request::Wait { client: client.clone(), condition: WaitCondition::Removed },
             Request::ExecStart {

@@ -129,6 +129,12 @@ impl Daemon {
         &self.network
     }
 
+    /// Runs a function on a thread in a running container's network: its sockets are opened there.
+    pub fn inside<T: Send>(&self, container: &str, f: impl FnOnce() -> T + Send) -> T {
+        let pid = self.sampan(&["inspect", "--format", "{{.State.Pid}}", container]);
+        crate::network::in_network(Path::new(&format!("/proc/{pid}/ns/net")), f)
+    }
+
     /// Its bridge's name, which also names the folder of its containers' cgroups.
     pub fn bridge(&self) -> &str {
         &self.bridge

@@ -3,7 +3,8 @@
 use crate::process::eventually;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -66,15 +67,19 @@ impl Network {
 
     /// Runs a function on a thread in it: its sockets are opened there.
     pub fn inside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        let namespace = File::open(self.path()).unwrap();
-        let enter = move || {
-            let kind = rustix::thread::LinkNameSpaceType::Network;
-            rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(kind))
-                .unwrap();
-            f()
-        };
-        thread::scope(|scope| scope.spawn(enter).join().unwrap())
+        in_network(&self.path(), f)
     }
+}
+
+/// Runs a function on a thread in the network name space of this file.
+pub(crate) fn in_network<T: Send>(path: &Path, f: impl FnOnce() -> T + Send) -> T {
+    let namespace = File::open(path).unwrap();
+    let enter = move || {
+        let kind = rustix::thread::LinkNameSpaceType::Network;
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind)).unwrap();
+        f()
+    };
+    thread::scope(|scope| scope.spawn(enter).join().unwrap())
 }
 
 impl Default for Network {

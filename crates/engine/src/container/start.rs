@@ -10,6 +10,7 @@ use crate::{Error, Result, sandbox};
 use sampan_spec::Signal;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::Request;
+use std::os::fd::OwnedFd;
 
 /// Starts a container.
 ///
@@ -33,15 +34,18 @@ pub(crate) struct Start<'d> {
     connection: Option<Connection>,
     prepared: Option<Prepared>,
     endpoint: Option<Endpoint>,
+    /// They hold the endpoint's ports until the monitor does.
+    sockets: Vec<OwnedFd>,
     reported: bool,
 }
 
 impl<'d> Start<'d> {
-    const STEPS: [Step<Self>; 7] = [
+    const STEPS: [Step<Self>; 8] = [
         step("monitor", launch_monitor, end_monitor),
         step("ready", see_whether_ready, nothing),
         step("mounts", prepare_mounts, release_mounts),
         step("address", reserve_address, release_address),
+        step("ports", hand_ports_over, take_ports_back),
         step("prepare", prepare_process, nothing),
         step("network", attach_endpoint, detach_endpoint),
         step("go", let_process_run, kill_process),
@@ -49,7 +53,14 @@ impl<'d> Start<'d> {
 
     /// Takes the steps. A failure that the monitor did not write down is written down here.
     pub(crate) async fn run(driver: &'d mut Driver) -> Result<()> {
-        let mut start = Start { driver, connection: None, prepared: None, endpoint: None, reported: false };
+        let mut start = Start {
+            driver,
+            connection: None,
+            prepared: None,
+            endpoint: None,
+            sockets: Vec::new(),
+            reported: false,
+        };
         let result = run("start", &Self::STEPS, &mut start).await;
         let Start { driver, reported, .. } = start;
         if let Err(error) = &result {
@@ -102,14 +113,42 @@ fn release_mounts<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
 
 fn reserve_address<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
     Box::pin(async {
-        start.endpoint = sandbox::reserve(start.driver).await?;
+        if let Some((endpoint, sockets)) = sandbox::reserve(start.driver).await? {
+            (start.endpoint, start.sockets) = (Some(endpoint), sockets);
+        }
         Ok(())
     })
 }
 
 fn release_address<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
     Box::pin(async {
+        start.sockets.clear();
         sandbox::give_back(start.driver, start.endpoint.take()).await;
+    })
+}
+
+fn hand_ports_over<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
+    Box::pin(async {
+        let monitor = connection(start)?;
+        let sockets = std::mem::take(&mut start.sockets);
+        let ports = start.endpoint.as_ref().map_or(&[][..], |endpoint| &endpoint.ports);
+        let result = sandbox::hand_over(&monitor, ports, sockets).await.map_err(|e| start.failed(e));
+        if result.is_err() {
+            // It may have some of them.
+            take_ports_back(start).await;
+        }
+        result
+    })
+}
+
+/// They are free again before the address is given back.
+fn take_ports_back<'a>(start: &'a mut Start<'_>) -> Doing<'a, ()> {
+    Box::pin(async {
+        if start.endpoint.as_ref().is_some_and(|endpoint| !endpoint.ports.is_empty())
+            && let Ok(monitor) = connection(start)
+        {
+            let _it_may_be_gone_already = monitor.call(Request::Abandon).await;
+        }
     })
 }
 

@@ -105,7 +105,8 @@ impl Connection {
 
     /// Makes the sandbox and process 1.
     pub(crate) async fn prepare(&self) -> Result<Prepared, CallError> {
-        let (answer, mut fds) = self.exchange(Request::Prepare, Vec::new(), None, Some(DEADLINE)).await?;
+        let (answer, mut fds) =
+            self.exchange(Request::Prepare, Vec::new(), Vec::new(), Some(DEADLINE)).await?;
         let Answer::Prepared { .. } = answer else { return Err(unexpected(&answer)) };
         let route = fds.pop();
         Ok(Prepared { network: fds.pop().zip(route) })
@@ -113,18 +114,18 @@ impl Connection {
 
     /// Has the root file system built: a detached mount.
     pub(crate) async fn root(&self) -> Result<OwnedFd, CallError> {
-        let (answer, mut fds) = self.exchange(Request::Root, Vec::new(), None, Some(DEADLINE)).await?;
+        let (answer, mut fds) = self.exchange(Request::Root, Vec::new(), Vec::new(), Some(DEADLINE)).await?;
         fds.pop().ok_or_else(|| unexpected(&answer))
     }
 
     /// A call that needs no waiting.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, CallError> {
-        Ok(self.exchange(request, Vec::new(), None, Some(DEADLINE)).await?.0)
+        Ok(self.exchange(request, Vec::new(), Vec::new(), Some(DEADLINE)).await?.0)
     }
 
     /// A call that is answered when something has ended.
     pub(crate) async fn call_and_wait(&self, request: Request) -> Result<Answer, CallError> {
-        Ok(self.exchange(request, Vec::new(), None, None).await?.0)
+        Ok(self.exchange(request, Vec::new(), Vec::new(), None).await?.0)
     }
 
     /// A call that hands over a client's socket and what it had sent already.
@@ -134,14 +135,19 @@ impl Connection {
         early: Vec<u8>,
         client: OwnedFd,
     ) -> Result<Answer, CallError> {
-        Ok(self.exchange(request, early, Some(client), Some(DEADLINE)).await?.0)
+        Ok(self.exchange(request, early, vec![client], Some(DEADLINE)).await?.0)
+    }
+
+    /// A call that comes with descriptors, at most [`FDS_MAX`].
+    pub(crate) async fn send_with(&self, request: Request, fds: Vec<OwnedFd>) -> Result<Answer, CallError> {
+        Ok(self.exchange(request, Vec::new(), fds, Some(DEADLINE)).await?.0)
     }
 
     async fn exchange(
         &self,
         request: Request,
         bytes: Vec<u8>,
-        fd: Option<OwnedFd>,
+        fds: Vec<OwnedFd>,
         deadline: Option<Duration>,
     ) -> Result<(Answer, Vec<OwnedFd>), CallError> {
         let (call, reply) = self.shared.expect().map_err(CallError::Gone)?;
@@ -150,7 +156,9 @@ impl Connection {
         let frame = encode_frame(&json, &bytes)
             .map_err(|e| CallError::Refused(Refusal::BadRequest { reason: e.to_string() }))?;
         let exchange = async {
-            self.shared.send(&frame, fd.as_ref().map(AsFd::as_fd)).await.map_err(CallError::Gone)?;
+            let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+            self.shared.send(&frame, &borrowed).await.map_err(CallError::Gone)?;
+            drop(fds);
             reply.await.map_err(|_| CallError::Gone(io::ErrorKind::ConnectionReset.into()))
         };
         let (result, fds) = match deadline {
@@ -207,12 +215,11 @@ impl Shared {
         Ok((call, receiver))
     }
 
-    async fn send(&self, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    async fn send(&self, frame: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let _whole_frames = self.writing.lock().await;
-        let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
         let mut sending = Sending { stream: &self.stream, rest: frame, begun: false };
         while !sending.rest.is_empty() {
-            let fds: &[BorrowedFd<'_>] = if sending.begun { &[] } else { &fds };
+            let fds: &[BorrowedFd<'_>] = if sending.begun { &[] } else { fds };
             let write = || socket::send_with_fds(&self.stream, sending.rest, fds);
             let sent = self.stream.async_io(Interest::WRITABLE, write).await?;
             sending.begun = true;

@@ -18,7 +18,7 @@ pub(super) fn forget_untranslated(socket: &Socket, mappings: &[PortMapping]) -> 
     let local = local_addresses()?;
     forget_where(socket, mappings, |mapping, flow| {
         let to = flow.original.destination;
-        let ours = to == mapping.host_ip || (mapping.host_ip.is_unspecified() && is_local(to, &local));
+        let ours = mapping.host_ip == to || (mapping.host_ip.is_unspecified() && is_local(to, &local));
         ours && flow.reply.source == to
     })
 }
@@ -35,7 +35,8 @@ fn forget_where(
     mappings: &[PortMapping],
     which: impl Fn(&PortMapping, &Flow) -> bool,
 ) -> Result<(), Error> {
-    for mapping in mappings.iter().filter(|mapping| mapping.proto == Protocol::Udp) {
+    let by_the_firewall = |m: &&PortMapping| m.proto == Protocol::Udp && m.host_ip.is_ipv4();
+    for mapping in mappings.iter().filter(by_the_firewall) {
         forget(socket, mapping.proto.number(), mapping.host_port, |flow| which(mapping, flow))
             .map_err(|source| Error::ForgetFlows { mapping: *mapping, source })?;
     }

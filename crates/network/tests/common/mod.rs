@@ -96,7 +96,7 @@ pub(crate) fn net(text: &str) -> Ipv4Net {
 pub(crate) fn tcp_mapping(host_ip: Ipv4Addr, host_port: u16) -> PortMapping {
     PortMapping {
         proto: Protocol::Tcp,
-        host_ip,
+        host_ip: host_ip.into(),
         host_port,
         container_ip: Ipv4Addr::new(172, 18, 0, 2),
         container_port: 80,

@@ -56,7 +56,7 @@ pub(crate) fn container(name: &str, phase: Phase) -> Snapshot {
         mac: None,
         ports: vec![PortMapping {
             proto: Protocol::Tcp,
-            host_ip: Ipv4Addr::LOCALHOST,
+            host_ip: Ipv4Addr::LOCALHOST.into(),
             host_port: 8080,
             container_ip: Ipv4Addr::new(10, 0, 0, 2),
             container_port: 80,

@@ -3,7 +3,7 @@
 use sampan_network::Protocol;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// A container's port: `80/tcp`.
@@ -19,8 +19,8 @@ pub struct Port {
 /// Where on the host a container's port is to be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortBinding {
-    /// An address of the host; `None` is all.
-    pub address: Option<Ipv4Addr>,
+    /// An address of the host, unspecified for all of its family; `None` is all.
+    pub address: Option<IpAddr>,
     /// The first free port of this range, both ends included; `None`: any that is free.
     pub ports: Option<(u16, u16)>,
 }

@@ -6,7 +6,7 @@ use crate::convert::network::mode_name;
 use sampan_api::body::{Endpoint, PortMap};
 use sampan_engine::container::{Mac, NetworkMode, ParseMacError, Port, PortBinding};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Where a container is to be.
 pub(super) struct Place {
@@ -134,8 +134,7 @@ fn place(binding: &sampan_api::body::PortBinding) -> Result<PortBinding, Error> 
     let ip = binding.host_ip.as_str();
     let address = match ip.parse() {
         _ if ip.is_empty() => None,
-        Ok(IpAddr::V4(address)) => Some(address),
-        Ok(IpAddr::V6(_)) => return Err(Error::unsupported("HostConfig.PortBindings with an IPv6 address")),
+        Ok(address) => Some(address),
         Err(_) => return invalid(format!("invalid IP address {ip:?} in HostConfig.PortBindings")),
     };
     Ok(PortBinding { address, ports: host_ports(&binding.host_port)? })
