@@ -2,7 +2,7 @@
 
 use super::mounts::{self, Planned};
 use super::validate::validate;
-use super::{Config, Container, Driver, health, name};
+use super::{Config, Container, Driver, Exposed, health, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::event::Attributes;
@@ -96,12 +96,10 @@ fn merge(mut config: Config, image: &Image) -> Config {
     fill(&mut config.stop_signal, &of_image.stop_signal);
     config.env = merge_variables(config.env, &of_image.env);
     config.labels = of_image.labels.clone().into_iter().chain(config.labels).collect::<BTreeMap<_, _>>();
-    config
-        .exposed_ports
-        .extend(of_image.exposed_ports.keys().filter_map(|port| port.parse::<super::Port>().ok()));
     config.health = health::merge(config.health, of_image.healthcheck.as_ref());
-    let published: Vec<_> = config.host.ports.keys().copied().collect();
-    config.exposed_ports.extend(published);
+    let of_the_image = of_image.exposed_ports.keys().map(|text| Exposed::from(text.as_str()));
+    let published = config.host.ports.keys().copied().map(Exposed::from);
+    config.exposed_ports.extend(of_the_image.chain(published));
     config.volumes.extend(of_image.volumes.keys().cloned());
     config
 }

@@ -42,9 +42,9 @@ mod wait;
 
 pub use attach::{AttachRequest, attach};
 pub use config::{
-    Attach, Config, Device, DiskWeight, Dns, ExtraHost, HostAddress, HostConfig, IpcMode, Link, LogConfig,
-    NetworkMode, ParseExtraHostError, ParseLinkError, ParsePortError, Peer, PidMode, Port, PortBinding,
-    Resources, Throttle, ThrottleKind, Ulimit,
+    Attach, Config, Device, DiskWeight, Dns, Exposed, ExtraHost, HostAddress, HostConfig, IpcMode, Link,
+    LogConfig, NetworkMode, ParseExtraHostError, ParseLinkError, ParsePortError, Peer, PidMode, Port,
+    PortBinding, Resources, Throttle, ThrottleKind, Ulimit,
 };
 pub use copy::{CopyIn, Packed, PathStat, Returned, copy_in, copy_out, path_stat};
 pub use create::{Created, create};

@@ -1,6 +1,6 @@
 //! A container's ports on the host: what its configuration asks for, and who keeps them.
 
-use crate::container::{Container, Port, PortBinding};
+use crate::container::{Container, Exposed, Port, PortBinding};
 use crate::monitor::{CallError, Connection};
 use sampan_network::{PortMapping, PortRequest, all_addresses};
 use sampan_spec::monitor::{FDS_MAX, Request};
@@ -10,11 +10,13 @@ use std::os::fd::OwnedFd;
 /// The ports that a container's configuration publishes.
 pub(super) fn requests(container: &Container) -> Vec<PortRequest> {
     let host = &container.config.host;
-    let exposed = container
+    let exposed: Vec<Port> = container
         .config
         .exposed_ports
         .iter()
-        .filter(|port| host.publish_all && !host.ports.contains_key(port));
+        .filter_map(Exposed::port)
+        .filter(|port| host.publish_all && !host.ports.contains_key(port))
+        .collect();
     let anywhere = [PortBinding { address: None, ports: None }];
     let all = all_addresses();
     let request = |port: &Port, binding: &PortBinding| PortRequest {
@@ -25,7 +27,7 @@ pub(super) fn requests(container: &Container) -> Vec<PortRequest> {
     };
     let asked = host.ports.iter().map(|(port, bindings)| (port, bindings.as_slice()));
     asked
-        .chain(exposed.map(|port| (port, anywhere.as_slice())))
+        .chain(exposed.iter().map(|port| (port, anywhere.as_slice())))
         .flat_map(|(port, bindings)| bindings.iter().map(move |binding| request(port, binding)))
         .collect()
 }

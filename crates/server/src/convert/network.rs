@@ -1,7 +1,7 @@
 //! A container's place in its network, as Docker shows it in two ways.
 
 use sampan_api::body::{Endpoint as Shown, NetworkSettings, PortBinding, PortMap, PortSummary};
-use sampan_engine::container::{Endpoint, NetworkMode, Port, PortMapping, Snapshot};
+use sampan_engine::container::{Endpoint, Exposed, NetworkMode, Port, PortMapping, Protocol, Snapshot};
 use std::collections::BTreeMap;
 
 /// The network's mode in requests and answers.
@@ -66,7 +66,7 @@ pub(crate) fn settings(snapshot: &Snapshot) -> NetworkSettings {
 fn ports(snapshot: &Snapshot) -> PortMap {
     let Some(place) = place(snapshot) else { return PortMap::new() };
     let exposed = snapshot.container.config.exposed_ports.iter();
-    let mut ports: PortMap = exposed.map(|port| (port.to_string(), None)).collect();
+    let mut ports: PortMap = exposed.map(|port| (shown(port).to_string(), None)).collect();
     for published in &place.ports {
         let binding = PortBinding {
             host_ip: published.host_ip.to_string(),
@@ -91,7 +91,8 @@ pub(crate) fn port_summaries(snapshot: &Snapshot) -> Vec<PortSummary> {
         })
         .collect();
     let is_published = |port| place.ports.iter().any(|published| container_port(published) == port);
-    let only_exposed = snapshot.container.config.exposed_ports.iter().filter(|port| !is_published(**port));
+    let only_exposed =
+        snapshot.container.config.exposed_ports.iter().map(shown).filter(|port| !is_published(*port));
     all.extend(only_exposed.map(|port| PortSummary {
         private_port: port.number,
         r#type: port.protocol.to_string(),
@@ -99,6 +100,11 @@ pub(crate) fn port_summaries(snapshot: &Snapshot) -> Vec<PortSummary> {
     }));
     all.sort_by_key(|port| (port.private_port, port.r#type.clone(), port.ip.clone(), port.public_port));
     all
+}
+
+/// What is no port is shown as number 0.
+fn shown(exposed: &Exposed) -> Port {
+    exposed.port().unwrap_or(Port { number: 0, protocol: Protocol::Tcp })
 }
 
 fn container_port(published: &PortMapping) -> Port {

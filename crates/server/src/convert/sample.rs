@@ -83,7 +83,7 @@ fn config() -> Config {
         image: "i:1".into(),
         cmd: Some(["sh", "-c", "a b"].map(str::to_owned).to_vec()),
         labels: [("k".to_owned(), "v".to_owned())].into(),
-        exposed_ports: [port("80/tcp"), port("81/udp")].into(),
+        exposed_ports: ["80/tcp".into(), "81/udp".into()].into(),
         host: HostConfig {
             binds: vec![Bind { source: "/a".into(), destination: "/b".into(), options: vec!["ro".into()] }],
             ports: [(port("80/tcp"), vec![PortBinding { address: None, ports: Some((8080, 8090)) }])].into(),

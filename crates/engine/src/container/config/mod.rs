@@ -11,7 +11,7 @@ pub use host::{HostConfig, LogConfig, NetworkMode};
 pub use isolation::{Device, IpcMode, Peer, PidMode};
 pub use link::{Link, ParseLinkError};
 pub use names::{Dns, ExtraHost, HostAddress, ParseExtraHostError};
-pub use ports::{ParsePortError, Port, PortBinding};
+pub use ports::{Exposed, ParsePortError, Port, PortBinding};
 pub use resources::{DiskWeight, Resources, Throttle, ThrottleKind, Ulimit};
 
 use sampan_image::Healthcheck;
@@ -49,7 +49,7 @@ pub struct Config {
     /// For people and programs.
     pub labels: BTreeMap<String, String>,
     /// Ports that the program listens on.
-    pub exposed_ports: BTreeSet<Port>,
+    pub exposed_ports: BTreeSet<Exposed>,
     /// Folders that the image or the user declares as volumes.
     pub volumes: BTreeSet<String>,
     /// The signal that asks it to end; empty is SIGTERM.

@@ -16,6 +16,36 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
+/// A port that is said to be listened on, as somebody wrote it. Docker takes any text: one that is no port means nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Exposed(String);
+
+impl Exposed {
+    /// The port, if it is one.
+    pub fn port(&self) -> Option<Port> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<&str> for Exposed {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<Port> for Exposed {
+    fn from(port: Port) -> Self {
+        Self(port.to_string())
+    }
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Where on the host a container's port is to be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortBinding {

@@ -1,13 +1,13 @@
 //! The variables that tell a process of the containers that it is linked to: `DB_PORT_5432_TCP_ADDR=...`.
 
 use super::Linked;
-use crate::container::{Port, Protocol};
+use crate::container::{Exposed, Port, Protocol};
 use std::net::Ipv4Addr;
 
 /// Those about one container, for one that is called `by`. Names and order are Docker's.
 pub(super) fn about(by: &str, linked: &Linked) -> Vec<String> {
     let config = &linked.container.config;
-    let mut ports: Vec<Port> = config.exposed_ports.iter().copied().collect();
+    let mut ports: Vec<Port> = config.exposed_ports.iter().filter_map(Exposed::port).collect();
     ports.sort_by_key(|port| (port.protocol != Protocol::Tcp, port.protocol.to_string(), port.number));
     let prefix = linked.alias.replace('-', "_").to_uppercase();
     let mut all = Vec::new();
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn names_and_order_are_dockers() {
-        let ports = ["53/udp", "80/tcp", "81/tcp", "53/tcp"].map(|text| text.parse().unwrap());
+        let ports = ["53/udp", "80/tcp", "81/tcp", "53/tcp"].map(Exposed::from);
         let env = ["A=1", "B", "PATH=/bin"].map(str::to_owned).to_vec();
         let container = Container {
             id: ContainerId::from_bytes([1; 32]),

@@ -9,11 +9,10 @@ mod resources;
 use super::{health, unsupported};
 use crate::error::Error;
 use crate::request::typed;
-use network::{place_in_network, port};
+use network::place_in_network;
 use sampan_api::body::{ContainerConfig, ContainerCreate, HostConfig};
-use sampan_engine::container::{Attach, Config, HostConfig as EngineHost, Port, Resources, Update};
+use sampan_engine::container::{Attach, Config, Exposed, HostConfig as EngineHost, Resources, Update};
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// Reads a create request's body. `processors` is how many the host has.
 ///
@@ -74,7 +73,7 @@ fn container(config: ContainerConfig, host: EngineHost) -> Result<Config, Error>
             stderr: config.attach_stderr,
         },
         labels: config.labels.unwrap_or_default(),
-        exposed_ports: ports.keys().map(|text| port(text)).collect::<Result<BTreeSet<Port>, Error>>()?,
+        exposed_ports: ports.keys().map(|text| Exposed::from(text.as_str())).collect(),
         volumes: config.volumes.unwrap_or_default().into_keys().collect(),
         stop_signal: config.stop_signal,
         stop_timeout: config.stop_timeout,

@@ -116,8 +116,9 @@ fn refused_addresses(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
     Ok(refusals)
 }
 
-pub(super) fn port(text: &str) -> Result<Port, Error> {
-    text.parse().map_err(|_| Error::Invalid(format!("invalid port specification: {text:?}")))
+fn port(text: &str) -> Result<Port, Error> {
+    let number = text.split('/').next().unwrap_or_default();
+    text.parse().map_err(|_| Error::Invalid(format!("invalid port specification: {number:?}")))
 }
 
 pub(super) fn ports(map: PortMap) -> Result<BTreeMap<Port, Vec<PortBinding>>, Error> {

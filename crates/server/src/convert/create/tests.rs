@@ -21,7 +21,7 @@ fn refused(body: Value) -> (ErrorKind, String) {
 fn a_body_becomes_a_configuration() {
     let config = read(json!({
         "Image": "i", "Cmd": "one", "Env": ["A=b", "C"], "Tty": true, "Labels": null, "Hostname": "h",
-        "ExposedPorts": {"80/tcp": {}}, "StopTimeout": 3,
+        "ExposedPorts": {"80/tcp": {}, "99999/tcp": {}}, "StopTimeout": 3,
         "HostConfig": {
             "Binds": ["/a:/b/:ro,rshared"], "Memory": 67_108_864, "NanoCpus": 500_000_000, "PidsLimit": 64,
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "81": null},
@@ -32,6 +32,8 @@ fn a_body_becomes_a_configuration() {
     }))
     .unwrap();
     assert_eq!(config.cmd.as_deref(), Some(&["one".to_owned()][..]));
+    let exposed: Vec<String> = config.exposed_ports.iter().map(ToString::to_string).collect();
+    assert_eq!(exposed, ["80/tcp", "99999/tcp"]);
     assert_eq!((config.tty, config.stop_timeout, config.env.len()), (true, Some(3), 2));
     let host = config.host;
     let bind =
@@ -73,7 +75,7 @@ fn bad_values_are_refused_as_docker_does() {
             host(json!({"MemorySwap": 1})),
             "You should always set the Memory limit when using Memoryswap limit, see usage",
         ),
-        (host(json!({"PortBindings": {"http/tcp": []}})), "invalid port specification: \"http/tcp\""),
+        (host(json!({"PortBindings": {"http/tcp": []}})), "invalid port specification: \"http\""),
         (host(json!({"PortBindings": {"80/tcp": [{"HostPort": "x"}]}})), "invalid port specification: \"x\""),
         (
             host(json!({"PortBindings": {"80/tcp": [{"HostPort": "9-8"}]}})),
