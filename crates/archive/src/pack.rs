@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 64 << 10;
 /// File capabilities, the only extended attribute that `docker cp` takes along.
 const CAPABILITY: &str = "security.capability";
 /// The longest value of that (`struct vfs_ns_cap_data`).

@@ -1,18 +1,17 @@
 //! What `cp` does on this side: what a destination means, and local files as a tar and back.
 
 use crate::error::{CODE_PIPE, Error, os_text};
+use bytes::{Buf, Bytes};
 use sampan_api::ByteStream;
 use sampan_archive::{Owner, Unpacking};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-const PIECE: usize = 256 << 10;
 /// How many pieces may wait for the disk.
 const AHEAD: usize = 8;
 /// Bytes that a pipe may hold.
@@ -181,15 +180,12 @@ pub(crate) async fn unpack(
             owner: Owner::Self_,
             rename: (from != to).then(|| (from.into_bytes(), to.into_bytes())),
         };
-        sampan_archive::unpack(Pieces { receiver, current: Vec::new(), read: 0 }, &how)
-            .map_err(Error::Archive)
+        sampan_archive::unpack(Pieces { receiver, current: Bytes::new() }, &how).map_err(Error::Archive)
     });
     let mut count = 0;
-    loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        let length = tar.read_buf(&mut piece).await?;
-        count += length as u64;
-        if length == 0 || sender.send(piece).await.is_err() {
+    while let Some(piece) = tar.piece().await? {
+        count += piece.len() as u64;
+        if sender.send(piece).await.is_err() {
             break;
         }
     }
@@ -201,37 +197,28 @@ pub(crate) async fn unpack(
 /// Writes a tar to standard output. Gives its size.
 pub(crate) async fn print(mut tar: ByteStream) -> Result<u64, Error> {
     let mut count = 0;
-    let mut piece = Vec::with_capacity(PIECE);
-    loop {
-        piece.clear();
-        let length = tar.read_buf(&mut piece).await?;
-        if length == 0 {
-            return Ok(count);
-        }
-        count += length as u64;
+    while let Some(piece) = tar.piece().await? {
+        count += piece.len() as u64;
         match io::stdout().lock().write_all(&piece) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Error::Silent(CODE_PIPE)),
             written => written?,
         }
     }
+    Ok(count)
 }
 
 struct Pieces {
-    receiver: mpsc::Receiver<Vec<u8>>,
-    current: Vec<u8>,
-    read: usize,
+    receiver: mpsc::Receiver<Bytes>,
+    current: Bytes,
 }
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.current.len() {
+        if self.current.is_empty() {
             self.current = self.receiver.blocking_recv().unwrap_or_default();
-            self.read = 0;
         }
-        let rest = &self.current[self.read..];
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        self.read += count;
+        let count = self.current.len().min(buffer.len());
+        self.current.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
 }

@@ -12,6 +12,10 @@ use std::convert::Infallible;
 use std::future::Future;
 use tokio::sync::{mpsc, watch};
 
+/// So much is read from a client at a time, in bytes: less than what the allocator gets from the system each time anew,
+/// page by page, and still enough for the longest head that there may be.
+const BUFFER_MAX: usize = 96 << 10;
+
 /// Serves a client to its end. `answer` is asked for each request. When `stopping` becomes true, the request under way is
 /// the last.
 pub(crate) async fn serve<A, F>(socket: Socket, answer: A, mut stopping: watch::Receiver<bool>)
@@ -24,7 +28,7 @@ where
     let mut http = http1::Builder::new();
     // Without half close a client that has no more input would not get its answer. There is no time limit for idle
     // connections: clients keep them, and one that closes as it is used again fails a request.
-    http.half_close(true).pipeline_flush(false);
+    http.half_close(true).pipeline_flush(false).max_buf_size(BUFFER_MAX);
     let mut connection = http.serve_connection(TokioIo::new(socket), service);
     let handover = loop {
         tokio::select! {

@@ -8,9 +8,9 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use serde::de::DeserializeOwned;
 use std::io;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 const PIECE: usize = 64 << 10;
 
@@ -70,12 +70,9 @@ impl HttpBody for RequestBody {
             }
             Self::Read(reader) => reader,
         };
-        let mut piece = vec![0; PIECE];
-        let mut buffer = ReadBuf::new(&mut piece);
-        ready!(Pin::new(reader).poll_read(cx, &mut buffer))?;
-        let count = buffer.filled().len();
-        piece.truncate(count);
-        Poll::Ready((count > 0).then(|| Ok(Frame::data(piece.into()))))
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let count = ready!(pin!(reader.read_buf(&mut piece)).poll(cx))?;
+        Poll::Ready((count > 0).then(|| Ok(Frame::data(piece.freeze()))))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -104,6 +101,18 @@ impl ByteStream {
     /// What the daemon says the bytes are.
     pub fn content_type(&self) -> &str {
         &self.content_type
+    }
+
+    /// The next bytes, as many as there are; `None` at the end.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        while self.ready.is_empty() {
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            self.ready = frame.map_err(io::Error::other)?.into_data().unwrap_or_default();
+        }
+        Ok(Some(std::mem::take(&mut self.ready)))
     }
 }
 

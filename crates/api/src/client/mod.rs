@@ -25,6 +25,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::{Mutex, PoisonError};
 
+/// So much is read from a daemon at a time, in bytes: less than what the allocator gets from the system each time anew.
+const BUFFER_MAX: usize = 96 << 10;
+
 /// A way to one daemon. Cheap to make; the first request connects.
 #[derive(Debug)]
 pub struct Client {
@@ -172,8 +175,9 @@ impl Client {
         let request = self.request(method, path, body, headers)?;
         let socket = self.address.connect().await.map_err(|e| Error::connect(&self.address, e))?;
         let broken = |source| self.broken("sending a request", source);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
+        let mut http = hyper::client::conn::http1::Builder::new();
+        http.max_buf_size(BUFFER_MAX);
+        let (mut sender, connection) = http.handshake(TokioIo::new(socket)).await.map_err(broken)?;
         // It ends with the response's body, or with the stream that it becomes; its error shows there.
         tokio::spawn(connection.with_upgrades());
         let response = sender.send_request(request).await.map_err(broken)?;

@@ -14,7 +14,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 /// Pieces of this size in bytes go out at once.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 64 << 10;
 /// How many of them may wait for the client.
 const AHEAD: usize = 4;
 /// The stack of a thread that reads files, in bytes.
@@ -84,11 +84,13 @@ struct Pieces {
 
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
+        self.buffer.reserve(PIECE - self.buffer.len());
+        let count = bytes.len().min(PIECE - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..count]);
+        if self.buffer.len() == PIECE {
             self.flush()?;
         }
-        Ok(bytes.len())
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
