@@ -1,7 +1,7 @@
-//! The runtime's program: an OCI runtime's command line, the monitor of a container, its relay, the keeper of the daemon, and
-//! process 1 of a container with `--init`, where it is mounted as `docker-init`.
+//! The runtime's program: an OCI runtime's command line, the monitor of a container, its relay and what compresses its log, the
+//! keeper of the daemon, and process 1 of a container with `--init`, where it is mounted as `docker-init`.
 
-use sampan_monitor::{keep, relay};
+use sampan_monitor::{PACK_LOG, keep, relay};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
@@ -17,6 +17,10 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match args.first().and_then(|verb| verb.to_str()) {
         Some("monitor") if args.len() == 2 => match sampan_monitor::run(Path::new(&args[1])) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
+        Some(PACK_LOG) if args.len() == 1 => match sampan_monitor::pack_log() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
         },

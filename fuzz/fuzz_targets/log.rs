@@ -3,8 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use sampan_fuzz::folder;
-use sampan_logs::json_file::{Reader, Reading};
+use sampan_logs::log::{Reader, Reading};
 use sampan_spec::Timestamp;
+use sampan_spec::bundle::LogFormat;
 use sampan_spec::monitor::LogQuery;
 use sampan_spec::stream::Stream;
 use serde::Deserialize;
@@ -44,12 +45,14 @@ fn read(tail: Option<u64>) -> Vec<Plain> {
         until: None,
         tail,
         timestamps: false,
+        details: false,
         follow: false,
     };
-    let mut reader = Reader::open(&LOG, query).expect("a file that is there");
+    let mut reader = Reader::open(&LOG, LogFormat::JsonFile, query).expect("a file that is there");
     let mut found = Vec::new();
     while let Ok(Reading::Line(line)) = reader.next() {
-        found.push(Plain { log: line.text.into_owned(), stream: line.stream, time: line.time });
+        let log = String::from_utf8(line.text.into_owned()).expect("text is UTF-8");
+        found.push(Plain { log, stream: line.stream, time: line.time });
     }
     found
 }

@@ -43,6 +43,8 @@ pub struct Options {
     pub host_gateways: Vec<IpAddr>,
     /// What the owner says about registries.
     pub registries: sampan_registry::Config,
+    /// Where containers' output is kept that say nothing else.
+    pub log: crate::container::LogConfig,
     /// The program `sampan-runtime`.
     pub runtime: PathBuf,
 }

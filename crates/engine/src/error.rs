@@ -228,6 +228,9 @@ pub enum Error {
     /// A registry failed.
     #[error(transparent)]
     Registry(#[from] sampan_registry::Error),
+    /// An option of the container's log cannot be meant.
+    #[error("failed to create task for container: failed to initialize logging driver: {0}")]
+    Logging(String),
     /// The process could not be started.
     #[error("{}", .0.start_text())]
     Start(Failure),
@@ -261,7 +264,7 @@ pub enum Error {
     Journal(#[from] sampan_logs::journal::JournalError),
     /// A container's log could not be read.
     #[error(transparent)]
-    Log(#[from] sampan_logs::json_file::LogError),
+    Log(#[from] sampan_logs::log::LogError),
     /// The network failed.
     #[error("network: {0}")]
     Network(#[from] sampan_network::Error),
@@ -357,6 +360,7 @@ impl Error {
             | Self::Cancelled
             | Self::Journal(_)
             | Self::Log(_)
+            | Self::Logging(_)
             | Self::File { .. }
             | Self::Host { .. }
             | Self::OnPurpose(_) => ErrorKind::System,

@@ -4,7 +4,7 @@
 //! <data-root>/containers/<id>/container.json   the record           (with --rm: in the exec-root)
 //!                             journal          what happened to it  (with --rm: in the exec-root)
 //!                             rw/              its writable layer
-//!                             log/<id>-json.log
+//!                             log/<id>-json.log  or local.log
 //!             volumes/<name>/                  see `sampan_store::volumes`
 //! <data-root>/events                           what happened
 //! <exec-root>/containers/<id>/                 the bundle, see `sampan_spec::bundle`
@@ -31,7 +31,7 @@ pub(crate) struct ContainerPaths {
     pub(crate) records: PathBuf,
     /// The bundle.
     pub(crate) bundle: PathBuf,
-    id: ContainerId,
+    pub(crate) id: ContainerId,
 }
 
 /// A record's file name.
@@ -73,8 +73,12 @@ impl ContainerPaths {
         self.records.join("journal")
     }
 
-    pub(crate) fn log(&self) -> PathBuf {
+    pub(crate) fn json_log(&self) -> PathBuf {
         self.home.join("log").join(format!("{}-json.log", self.id))
+    }
+
+    pub(crate) fn local_log(&self) -> PathBuf {
+        self.home.join("log").join("local.log")
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use crate::streams::Key;
 use rustix::event::PollFlags;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
-use sampan_logs::json_file::Reader;
+use sampan_logs::log::{Reader, Renderer};
 use sampan_spec::ClientId;
 use sampan_spec::monitor::{self, Framing, WaitCondition};
 use sampan_spec::stream::{Stream, frame_header};
@@ -76,6 +76,7 @@ pub(crate) struct Attached {
 #[derive(Debug)]
 pub(crate) struct Follower {
     pub(crate) reader: Reader,
+    pub(crate) renderer: Renderer,
     /// The log's version at which all was read.
     pub(crate) seen: Option<u64>,
 }

@@ -4,6 +4,7 @@ use crate::client::{Attached, Client, Follower, Role};
 use crate::detach::DetachKeys;
 use crate::monitor::{Monitor, State};
 use crate::streams::{Key, MAIN};
+use sampan_logs::log::Renderer;
 use sampan_spec::ClientId;
 use sampan_spec::bundle::Stdin;
 use sampan_spec::monitor::{self, Answer, LogQuery, Refusal, WaitCondition};
@@ -49,6 +50,7 @@ impl Monitor {
             until: None,
             tail: None,
             timestamps: false,
+            details: false,
             follow: attach.follow,
         };
         let replay = if attach.logs { self.follower(query)? } else { None };
@@ -80,9 +82,10 @@ impl Monitor {
 
     fn follower(&mut self, query: LogQuery) -> Result<Option<Follower>, Refusal> {
         self.open_output().map_err(|failure| Refusal::System { message: failure.message })?;
+        let renderer = Renderer::new(&query);
         let reader = self.output.reader(query).transpose();
         let reader = reader.map_err(|error| Refusal::System { message: error.to_string() })?;
-        Ok(reader.map(|reader| Follower { reader, seen: None }))
+        Ok(reader.map(|reader| Follower { reader, renderer, seen: None }))
     }
 
     pub(crate) fn wait(&mut self, handed: Handed, condition: WaitCondition) -> Result<Answer, Refusal> {

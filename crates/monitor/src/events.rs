@@ -21,6 +21,7 @@ pub(crate) enum Token {
     Input(Key),
     Process(Key),
     Memory,
+    Packer,
     /// Something for a published port that nobody takes yet.
     Arrival,
     Relay,
@@ -97,6 +98,9 @@ impl Monitor {
         if let Some(events) = &self.memory.events {
             add(Token::Memory, events.as_fd(), PollFlags::IN);
         }
+        if let Some(packer) = self.output.packer() {
+            add(Token::Packer, packer.pidfd().as_fd(), PollFlags::IN);
+        }
         if let Some(relay) = self.ports.relay() {
             add(Token::Relay, relay, PollFlags::IN);
         } else if let Some(bell) = self.ports.bell().filter(|_| self.is_active()) {
@@ -121,6 +125,7 @@ impl Monitor {
             Token::Memory => self.memory_event(),
             Token::Arrival => self.ports.start_relay(&self.bundle.supervise.id),
             Token::Relay => self.ports.relay_ended(),
+            Token::Packer => self.output.look_at_packer(),
         }
     }
 

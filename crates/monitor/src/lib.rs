@@ -13,7 +13,7 @@
 //! | `container`, `start`, `stop` | process 1's life |
 //! | `exec`, `health` | other processes |
 //! | `ports`, `relay` | published ports: kept from before its start to its end; what arrives by IPv6 |
-//! | `record`, `output`, `oom` | journal, log, memory |
+//! | `record`, `output`, `packer`, `oom` | journal, log, memory |
 
 mod bundle;
 mod client;
@@ -30,6 +30,7 @@ pub mod keep;
 mod monitor;
 mod oom;
 mod output;
+mod packer;
 mod ports;
 mod process;
 mod record;
@@ -42,3 +43,4 @@ mod waiters;
 
 pub use bundle::BundleError;
 pub use monitor::{MonitorError, run};
+pub use packer::{PACK_LOG, pack_log};

@@ -43,7 +43,7 @@ impl Monitor {
     /// Opens the log where that was not done before.
     pub(crate) fn open_output(&mut self) -> Result<(), Failure> {
         if !self.output_open {
-            self.output = Output::open(&self.bundle.supervise.log)?;
+            self.output = Output::open(self.bundle.supervise.log.as_ref())?;
             self.output_open = true;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::client::{Client, QUEUE_MAX, Role};
 use crate::monitor::Monitor;
 use crate::process::Read;
-use sampan_logs::json_file::Reading;
+use sampan_logs::log::Reading;
 use sampan_spec::bundle::Stdin;
 use sampan_spec::stream::Stream;
 use std::collections::VecDeque;
@@ -233,19 +233,18 @@ enum Fed {
 fn feed(client: &mut Client) -> Fed {
     let mut line_out = Vec::new();
     while client.queued() < QUEUE_MAX {
-        let reader = match &mut client.role {
-            Role::Logs(follower) => &mut follower.reader,
+        let follower = match &mut client.role {
+            Role::Logs(follower) => follower,
             Role::Streams(attached) => match &mut attached.replay {
-                Some(follower) => &mut follower.reader,
+                Some(follower) => follower,
                 None => return Fed::Behind,
             },
             _ => return Fed::Ended,
         };
-        let timestamps = reader.query().timestamps;
-        let stream = match reader.next() {
+        let stream = match follower.reader.next() {
             Ok(Reading::Line(line)) => {
                 line_out.clear();
-                line.render(timestamps, &mut line_out);
+                follower.renderer.render(&line, &mut line_out);
                 line.stream
             }
             Ok(Reading::Behind) => return Fed::Behind,

@@ -183,6 +183,7 @@ fn engine_options(options: &DaemonOptions) -> Result<sampan_engine::Options, Dae
         dns: options.dns.clone(),
         host_gateways: options.host_gateways.clone(),
         registries: options.registries.clone(),
+        log: options.log.clone(),
         runtime: runtime_program()?,
     })
 }

@@ -1,9 +1,10 @@
 //! What the daemon is told: the command line, and a file in the form of Docker's `daemon.json`.
 
 use clap::Parser;
-use sampan_engine::container::Dns;
+use sampan_engine::container::{Dns, LogConfig, check_logging};
 use sampan_engine::image::{Insecure, Mirror, RegistryConfig};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
@@ -62,6 +63,12 @@ pub(crate) struct Arguments {
     /// A mirror of Docker's own registry, asked before it
     #[arg(long, value_name = "URL")]
     registry_mirror: Vec<Mirror>,
+    /// Where containers' output is kept that say nothing else: json-file, local or none [default: json-file]
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// An option of that driver, such as max-size=10m
+    #[arg(long, value_name = "NAME=VALUE")]
+    log_opt: Vec<String>,
     /// How much to log: debug, info, warn, error or fatal [default: info]
     #[arg(short, long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -99,6 +106,8 @@ pub struct DaemonOptions {
     pub host_gateways: Vec<IpAddr>,
     /// Registries that need not prove who they are, and mirrors.
     pub registries: RegistryConfig,
+    /// Where containers' output is kept that say nothing else.
+    pub log: LogConfig,
     /// How much to log.
     pub level: Level,
     /// Only remove what a daemon with these options has made on the host.
@@ -185,6 +194,9 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// The containers' log cannot be kept like this.
+    #[error("failed to set log opts: {0}")]
+    Log(#[source] sampan_engine::Error),
     /// No such level.
     #[error("unable to parse logging level: {0}")]
     Level(String),
@@ -238,6 +250,7 @@ impl DaemonOptions {
                 insecure: or_else(flags.insecure_registry, || file.parsed("insecure-registries"))?,
                 mirrors: or_else(flags.registry_mirror, || file.parsed("registry-mirrors"))?,
             },
+            log: log(flags.log_driver, &flags.log_opt, file)?,
             level: if debug { Level::Debug } else { Level::parse(level.as_deref())? },
         })
     }
@@ -253,6 +266,24 @@ impl Level {
             other => Err(ConfigError::Level(other.to_owned())),
         }
     }
+}
+
+/// The log of containers that say nothing else.
+fn log(driver: Option<String>, options: &[String], file: &File<'_>) -> Result<LogConfig, ConfigError> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    let log = LogConfig {
+        driver: driver.or(file.text("log-driver")?).unwrap_or_else(|| LogConfig::default().driver),
+        options: if options.is_empty() {
+            file.texts("log-opts")?
+        } else {
+            options.iter().map(pair).collect()
+        },
+    };
+    check_logging(&log).map_err(ConfigError::Log)?;
+    Ok(log)
 }
 
 /// What the command line says, or else the file.
@@ -297,6 +328,16 @@ impl File<'_> {
         }
     }
 
+    fn texts(&self, name: &'static str) -> Result<BTreeMap<String, String>, ConfigError> {
+        let wrong = || self.wrong(name, "an object of strings");
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        match self.values.get(name) {
+            None => Ok(BTreeMap::new()),
+            Some(Value::Object(members)) => members.iter().map(text).collect::<Option<_>>().ok_or_else(wrong),
+            Some(_) => Err(wrong()),
+        }
+    }
+
     fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<Vec<T>, ConfigError> {
         let wrong = |e: T::Err| ConfigError::Value { path: self.path.to_owned(), reason: e.to_string() };
         self.list(name)?.iter().map(|text| text.parse().map_err(wrong)).collect()
@@ -308,7 +349,7 @@ impl File<'_> {
 }
 
 fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 17] = [
         "data-root",
         "exec-root",
         "hosts",
@@ -324,6 +365,8 @@ fn read(path: &Path, required: bool) -> Result<Map<String, Value>, ConfigError> 
         "debug",
         "insecure-registries",
         "registry-mirrors",
+        "log-driver",
+        "log-opts",
     ];
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Map::new()),
@@ -364,6 +407,12 @@ fn refuse_twice(flags: &Arguments, file: &Map<String, Value>, path: &Path) -> Re
         ("bridge", flags.bridge.clone()),
         ("bip", flags.bip.clone()),
         ("log-level", flags.log_level.clone()),
+        ("log-driver", flags.log_driver.clone()),
+        (
+            "log-opts",
+            (!flags.log_opt.is_empty())
+                .then(|| format!("map[{}]", flags.log_opt.join(" ").replace('=', ":"))),
+        ),
         ("debug", flags.debug.then(|| "true".to_owned())),
     ];
     let both = given.into_iter().filter_map(|(name, flag)| {
@@ -430,11 +479,24 @@ mod tests {
             ),
             (&[], r#"{"nope":1}"#, ": the following directives don't match any configuration option: nope"),
             (&[], r#"{"hosts":"fd://"}"#, ": hosts must be a list of strings"),
+            (&[], r#"{"log-opts":{"a":1}}"#, ": log-opts must be an object of strings"),
             (&[], "[]", ": invalid type: sequence, expected a map at line 1 column 0"),
         ] {
             assert_eq!(merged(flags, file).unwrap_err(), format!("{prefix}{text}"));
         }
         assert_eq!(merged(&["--log-level", "loud"], "").unwrap_err(), "unable to parse logging level: loud");
+    }
+
+    #[test]
+    fn the_containers_log() {
+        let log = |flags: &[&str], file| merged(flags, file).map(|options| options.log);
+        assert_eq!(log(&[], "{}").unwrap(), LogConfig::default());
+        let of_file = log(&[], r#"{"log-driver":"local","log-opts":{"max-size":"1m"}}"#).unwrap();
+        let of_flags = log(&["--log-driver", "local", "--log-opt", "max-size=1m"], "{}").unwrap();
+        assert_eq!((of_file.driver.as_str(), of_file.options["max-size"].as_str()), ("local", "1m"));
+        assert_eq!(of_file, of_flags);
+        let unknown = log(&["--log-opt", "x=y"], "{}").unwrap_err();
+        assert_eq!(unknown, "failed to set log opts: unknown log opt 'x' for json-file log driver");
     }
 
     #[test]

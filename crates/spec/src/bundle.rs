@@ -10,6 +10,7 @@
 
 use crate::{ContainerId, Signal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of [`Supervise`]: a monitor refuses any other. Format break.
@@ -37,8 +38,8 @@ pub struct Supervise {
     pub rootfs: RootFs,
     /// The journal's path. The folder exists.
     pub journal: PathBuf,
-    /// Where its output goes besides the attached clients.
-    pub log: Log,
+    /// Where its output goes besides the attached clients. `None`: it is not kept.
+    pub log: Option<Log>,
     /// What its standard input is.
     pub stdin: Stdin,
     /// Whether the daemon configures its network name space before it starts.
@@ -79,19 +80,30 @@ pub enum RootFs {
 
 /// A container's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Log {
-    /// Nothing is kept.
-    None,
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// How it is written.
+    pub format: LogFormat,
+    /// The file; older ones have `.1`, `.2`, ... behind the name. The folder exists.
+    pub path: PathBuf,
+    /// Rotate above this many bytes.
+    pub max_size: Option<u64>,
+    /// Keep this many files, the current one included.
+    pub max_files: u32,
+    /// Compress the older ones.
+    pub compress: bool,
+    /// What each line bears besides, where the format can.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The form of a log's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
     /// Docker's `json-file`: an object a line.
-    JsonFile {
-        /// The file; older ones have `.1`, `.2`, ... behind the name. The folder exists.
-        path: PathBuf,
-        /// Rotate above this many bytes.
-        max_size: Option<u64>,
-        /// Keep this many files, the current one included.
-        max_files: u32,
-    },
+    JsonFile,
+    /// Docker's `local`: records with their length before and behind.
+    Local,
 }
 
 /// A container's standard input.
@@ -181,7 +193,14 @@ mod tests {
                 volatile: true,
             },
             journal: path("journal"),
-            log: Log::JsonFile { path: path("log"), max_size: Some(1 << 20), max_files: 3 },
+            log: Some(Log {
+                format: LogFormat::JsonFile,
+                path: path("log"),
+                max_size: Some(1 << 20),
+                max_files: 3,
+                compress: true,
+                attributes: [("tag".to_owned(), "t".to_owned())].into(),
+            }),
             stdin: Stdin::Once,
             sandbox: Sandbox::Configured,
             restart: Restart::OnFailure { max_retries: 3 },

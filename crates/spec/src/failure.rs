@@ -52,7 +52,7 @@ impl Failure {
 
     /// Whether Docker notices it before it calls a runtime: then there is nothing to add to the text.
     fn is_whole(&self) -> bool {
-        matches!(self.stage.as_str(), "engine" | "workdir")
+        matches!(self.stage.as_str(), "engine" | "log" | "workdir")
     }
 
     /// Docker's guess.

@@ -29,4 +29,4 @@ pub use jiff::Timestamp;
 pub use platform::{ParsePlatformError, Platform};
 pub use reference::{ImageName, ParseReferenceError, Reference, Tag};
 pub use signal::{ParseSignalError, Signal};
-pub use size::{ParseSizeError, format_binary_size, format_size, long_size, parse_size};
+pub use size::{ParseSizeError, format_binary_size, format_size, long_size, parse_decimal_size, parse_size};

@@ -332,6 +332,9 @@ pub struct LogQuery {
     pub tail: Option<u64>,
     /// Precede each line with its time.
     pub timestamps: bool,
+    /// Precede each line with its attributes.
+    #[serde(default)]
+    pub details: bool,
     /// Go on with what comes until the container ends.
     pub follow: bool,
 }

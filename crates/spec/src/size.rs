@@ -10,6 +10,18 @@ pub struct ParseSizeError(pub String);
 /// # Errors
 /// When the text is no number with an optional unit of b, k, m, g, t or p, or is negative.
 pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
+    parse(text, 1024.0)
+}
+
+/// Reads the same with decimal units, as `docker run --log-opt max-size` takes them.
+///
+/// # Errors
+/// As [`parse_size`].
+pub fn parse_decimal_size(text: &str) -> Result<u64, ParseSizeError> {
+    parse(text, 1000.0)
+}
+
+fn parse(text: &str, unit_size: f64) -> Result<u64, ParseSizeError> {
     let fail = || ParseSizeError(text.to_owned());
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().map_err(|_| fail())?;
@@ -23,7 +35,7 @@ pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
         "p" => 5,
         _ => return Err(fail()),
     };
-    let bytes = number * 1024f64.powi(power);
+    let bytes = number * unit_size.powi(power);
     if bytes.is_finite() && bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(fail()) }
 }
 

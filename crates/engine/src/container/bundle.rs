@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, Monitor};
 use super::user::User;
-use super::{Container, NetworkMode, devices, links, oci, peers, user};
+use super::{Container, NetworkMode, devices, links, logging, oci, peers, user};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::monitor::{CallError, Connection};
@@ -10,10 +10,9 @@ use crate::paths::is_runtime_file;
 use crate::steps::{Doing, Step, run, step};
 use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
-use sampan_spec::bundle::{CONFIG, Log, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
+use sampan_spec::bundle::{CONFIG, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
 use sampan_spec::journal::Event;
 use sampan_spec::monitor::Request;
-use sampan_spec::parse_size;
 use sampan_store::{images, snapshots};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +37,11 @@ pub(super) async fn launch(driver: &mut Driver) -> Result<Monitor> {
 fn write_bundle<'a>(launch: &'a mut Launch<'_>) -> Doing<'a, Result<()>> {
     Box::pin(async {
         let mut supervise = supervise(launch.driver).await?;
+        match logging::plan(&launch.driver.container, &launch.driver.paths) {
+            Ok(log) => supervise.log = log,
+            // As below.
+            Err(error) => launch.driver.unready = Some(error),
+        }
         let found = look_up(launch.driver, &supervise.rootfs).await;
         let config = match found {
             Ok(found) => {
@@ -139,7 +143,7 @@ async fn supervise(driver: &Driver) -> Result<Supervise> {
         id: container.id.clone(),
         rootfs: rootfs(&driver.engine, container).await?,
         journal: paths.journal(),
-        log: log(driver)?,
+        log: None,
         stdin: match (config.open_stdin, config.stdin_once) {
             (false, _) => Stdin::Null,
             (true, false) => Stdin::Open,
@@ -174,21 +178,6 @@ pub(super) async fn rootfs(engine: &Engine, container: &Container) -> Result<Roo
         snapshots::rootfs(&store, image.chain.as_ref(), &home, volatile)
     })
     .await
-}
-
-fn log(driver: &Driver) -> Result<Log> {
-    let log = &driver.container.config.host.log;
-    if log.driver == "none" {
-        return Ok(Log::None);
-    }
-    let option = |name: &str| log.options.get(name);
-    let invalid =
-        |name: &str, value: &str| Error::InvalidParameter(format!("invalid value for {name}: {value}"));
-    let size = |text: &String| parse_size(text).map_err(|_| invalid("max-size", text));
-    let count = |text: &String| text.parse().ok().filter(|n| *n > 0).ok_or_else(|| invalid("max-file", text));
-    let max_size = option("max-size").map(size).transpose()?;
-    let max_files = option("max-file").map(count).transpose()?.unwrap_or(1);
-    Ok(Log::JsonFile { path: driver.paths.log(), max_size, max_files })
 }
 
 /// Has the monitor give back everything it made and leave the journal to others, and takes in what it wrote last. It stays for

@@ -2,7 +2,7 @@
 
 use super::mounts::{self, Planned};
 use super::validate::validate;
-use super::{Config, Container, Driver, Exposed, health, name};
+use super::{Config, Container, Driver, Exposed, health, logging, name};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::event::Attributes;
@@ -51,6 +51,7 @@ pub async fn create(engine: &Engine, wanted: Option<String>, config: Config) -> 
     let wanted = wanted.map(|name| name::valid(&name)).transpose()?;
     let image = crate::image::find(engine, &config.image).await?;
     let mut config = merge(config, &image);
+    logging::complete(&mut config.host.log, &engine.options().log);
     let warnings = validate(&mut config, engine.host())?;
     super::peers::name(engine, &mut config)?;
     super::links::name(engine, &mut config)?;

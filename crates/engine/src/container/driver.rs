@@ -144,7 +144,7 @@ impl Driver {
         let snapshot = Snapshot {
             container: container.clone(),
             state,
-            log: paths.log(),
+            log: super::logging::path(&container.config.host.log, &paths),
             bundle: paths.bundle.clone(),
             volumes: engine.paths().volumes(),
             network: Which::of(&container.config.host.network)

@@ -4,8 +4,8 @@ use super::driver::Command;
 use crate::engine::Engine;
 use crate::monitor::Handover;
 use crate::{Error, Result};
-use sampan_logs::json_file::{Reader, Reading};
-use sampan_spec::Timestamp;
+use sampan_logs::log::{Reader, Reading, Renderer};
+use sampan_spec::bundle::LogFormat;
 use sampan_spec::monitor::{LogQuery, Request};
 use sampan_spec::stream::Stream;
 use std::io;
@@ -23,19 +23,24 @@ pub enum Logs {
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
+    format: LogFormat,
     query: LogQuery,
 }
 
 impl LogFile {
-    /// Gives every piece that was asked for to `each`, with its time and its line's end. Blocks.
+    /// Gives every piece that was asked for to `each`, as a client is to see it. Blocks.
     ///
     /// # Errors
     /// When the log cannot be read, or `each` fails. A log that does not exist is empty.
-    pub fn read(self, mut each: impl FnMut(Timestamp, Stream, &[u8]) -> io::Result<()>) -> Result<()> {
+    pub fn read(self, mut each: impl FnMut(Stream, &[u8]) -> io::Result<()>) -> Result<()> {
         let failed = |source| Error::Host { what: "send the log".into(), source };
-        let mut reader = Reader::open(&self.path, self.query)?;
+        let mut renderer = Renderer::new(&self.query);
+        let mut reader = Reader::open(&self.path, self.format, self.query)?;
+        let mut text = Vec::new();
         while let Reading::Line(line) = reader.next()? {
-            each(line.time, line.stream, line.text.as_bytes()).map_err(failed)?;
+            text.clear();
+            renderer.render(&line, &mut text);
+            each(line.stream, &text).map_err(failed)?;
         }
         Ok(())
     }
@@ -52,9 +57,13 @@ pub async fn logs(engine: &Engine, name: &str, query: LogQuery) -> Result<(Logs,
     }
     let container = handle.container();
     let config = &container.config;
-    if config.host.log.driver == "none" {
-        return Err(Error::NotSupported("configured logging driver does not support reading".into()));
-    }
+    let format = match config.host.log.driver.as_str() {
+        "none" => {
+            return Err(Error::NotSupported("configured logging driver does not support reading".into()));
+        }
+        "local" => LogFormat::Local,
+        _ => LogFormat::JsonFile,
+    };
     let snapshot = handle.snapshot();
     let running = if query.follow && snapshot.state.phase.is_active() {
         handle.ask(Command::Running).await?
@@ -65,7 +74,7 @@ pub async fn logs(engine: &Engine, name: &str, query: LogQuery) -> Result<(Logs,
         Some(connection) => {
             Logs::Handover(Handover::new(connection, name, move |client| Request::Logs { client, query }))
         }
-        None => Logs::File(LogFile { path: snapshot.log, query }),
+        None => Logs::File(LogFile { path: snapshot.log, format, query }),
     };
     Ok((logs, config.tty))
 }

@@ -14,6 +14,7 @@ mod health;
 mod inspect;
 mod kill;
 mod links;
+mod logging;
 mod logs;
 mod mounts;
 mod name;
@@ -55,6 +56,7 @@ pub use exec::{
 pub use inspect::{inspect, list};
 pub use kill::kill;
 pub use links::{names as link_names, shown as links_shown, unlink};
+pub use logging::{LOG_DRIVERS, check_logging};
 pub use logs::{LogFile, Logs, logs};
 pub use mounts::{
     Bind, BindOptions, DriverOptions, Mount, MountKind, MountPoint, MountSource, Propagation, ReadOnly,

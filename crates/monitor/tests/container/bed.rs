@@ -2,7 +2,7 @@
 
 use crate::daemon::{Daemon, MULTIPLEXED, Peer};
 use sampan_spec::bundle::{
-    CONFIG, Log, Restart, RootFs, SOCKET, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION,
+    CONFIG, Log, LogFormat, Restart, RootFs, SOCKET, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION,
 };
 use sampan_spec::journal::ExecProcess;
 use sampan_spec::monitor::{Answer, ENVIRONMENT, Framing, LISTENER_FD, Refusal, Request};
@@ -66,7 +66,14 @@ impl Plan {
                 volatile: true,
             },
             journal: path("journal"),
-            log: Log::JsonFile { path: path("log"), max_size: None, max_files: 1 },
+            log: Some(Log {
+                format: LogFormat::JsonFile,
+                path: path("log"),
+                max_size: None,
+                max_files: 1,
+                compress: false,
+                attributes: [].into(),
+            }),
             stdin: Stdin::Null,
             sandbox: Sandbox::Isolated,
             restart: Restart::No,

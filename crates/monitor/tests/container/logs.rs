@@ -3,7 +3,7 @@
 use crate::Test;
 use crate::bed::{Bed, Plan, demultiplex};
 use crate::daemon::{MULTIPLEXED, Peer, RAW};
-use sampan_spec::bundle::{Log, Restart, Stdin};
+use sampan_spec::bundle::{Log, LogFormat, Restart, Stdin};
 use sampan_spec::monitor::{LogQuery, Refusal, Request};
 use sampan_spec::stream::Stream;
 
@@ -12,10 +12,20 @@ pub(crate) const TESTS: &[Test] = &[
     ("following_ends_with_each_run", following_ends_with_each_run),
     ("an_attached_client_sees_what_was", an_attached_client_sees_what_was),
     ("a_container_without_a_log", a_container_without_a_log),
+    ("older_files_are_compressed_under_a_reader", older_files_are_compressed_under_a_reader),
 ];
 
 fn query(tail: Option<u64>) -> LogQuery {
-    LogQuery { stdout: true, stderr: true, since: None, until: None, tail, timestamps: false, follow: true }
+    LogQuery {
+        stdout: true,
+        stderr: true,
+        since: None,
+        until: None,
+        tail,
+        timestamps: false,
+        details: false,
+        follow: true,
+    }
 }
 
 fn follow(bed: &mut Bed, tail: Option<u64>) -> Result<Peer, Refusal> {
@@ -82,10 +92,42 @@ fn an_attached_client_sees_what_was() {
 
 fn a_container_without_a_log() {
     let mut plan = Plan::sh("exit 0");
-    plan.supervise.log = Log::None;
+    plan.supervise.log = None;
     let mut bed = plan.launch();
     bed.start();
     assert!(matches!(follow(&mut bed, None), Err(Refusal::BadRequest { .. })));
     bed.daemon.until_exit();
     bed.quit();
+}
+
+/// Each of the formats; the follower begins before the first rotation and is there for all of them.
+fn older_files_are_compressed_under_a_reader() {
+    for format in [LogFormat::JsonFile, LogFormat::Local] {
+        let script = "echo first; read x; i=0; while [ $i -lt 40 ]; do yes $i-7890 | head -n 500; i=$((i+1)); sleep 0.01; done; read y";
+        let mut plan = Plan::sh(script).stdin(Stdin::Open);
+        let log = plan.supervise.log.take().unwrap();
+        let path = log.path.clone();
+        let (max_size, max_files) = (Some(100_000), 50);
+        plan.supervise.log = Some(Log { format, max_size, max_files, compress: true, ..log });
+        let mut bed = plan.launch();
+        bed.start();
+        let mut reader = follow(&mut bed, None).unwrap();
+        reader.read_until("first\n");
+        let mut attached = bed.attach(RAW, b"\n", b"");
+        attached.read_until("39-7890\n");
+        let packed = |number: u32| path.with_extension(format!("{number}.gz")).exists();
+        while !(packed(1) && packed(2)) {
+            std::thread::yield_now();
+        }
+        attached.write(b"\n");
+        let mut rest = Vec::new();
+        std::io::Read::read_to_end(&mut reader.0, &mut rest).unwrap();
+        let want: String = (0..40).map(|i| format!("{i}-7890\n").repeat(500)).collect();
+        let got = String::from_utf8(demultiplex(&rest).0).unwrap();
+        let differs = got.lines().zip(want.lines()).position(|(got, want)| got != want);
+        assert_eq!((differs, got.len()), (None, want.len()), "{format:?}");
+        bed.daemon.until_exit();
+        drop((reader, attached));
+        bed.quit();
+    }
 }

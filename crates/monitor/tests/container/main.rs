@@ -1,6 +1,7 @@
 //! The real monitor with real containers, from a daemon's and from clients' side: needs root, and a static `/bin/busybox`.
 //!
-//! This program is its own harness, because a monitor wants a program with one thread: called with `monitor`, it is one.
+//! This program is its own harness, because a monitor wants a program with one thread: called as one, or as what compresses its
+//! log, it is that.
 //! Any other argument selects the tests with that text in their name.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, although it is its own harness")]
 
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
         && verb == "monitor"
     {
         sampan_monitor::run(Path::new(bundle)).unwrap();
+        return ExitCode::SUCCESS;
+    }
+    if args == [sampan_monitor::PACK_LOG] {
+        sampan_monitor::pack_log().unwrap();
         return ExitCode::SUCCESS;
     }
     let filter = args.iter().find(|a| !a.starts_with('-'));

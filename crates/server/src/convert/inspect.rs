@@ -28,7 +28,7 @@ pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
         resolv_conf_path: file("resolv.conf"),
         hostname_path: file("hostname"),
         hosts_path: file("hosts"),
-        log_path: snapshot.log.display().to_string(),
+        log_path: log_path(snapshot),
         name: format!("/{}", record.name),
         restart_count: snapshot.state.summary.restarts,
         driver: DRIVER.into(),
@@ -44,6 +44,12 @@ pub(crate) fn container(snapshot: &Snapshot) -> ContainerInspect {
         network_settings: settings(snapshot),
         ..ContainerInspect::default()
     }
+}
+
+/// Docker tells that of this driver alone.
+fn log_path(snapshot: &Snapshot) -> String {
+    let log = &snapshot.container.config.host.log;
+    if log.driver == "json-file" { snapshot.log.display().to_string() } else { String::new() }
 }
 
 /// Docker's word for a phase. A container whose first start failed is still `created`.

@@ -23,13 +23,12 @@ const STACK: usize = 256 << 10;
 /// `GET /containers/{name}/logs`.
 pub(crate) async fn logs(call: &Call) -> Result<Outcome, Error> {
     let query = log_query(&call.query)?;
-    let timestamps = query.timestamps;
     let (logs, tty) = container::logs(call.engine(), &call.name, query).await?;
     match logs {
         Logs::Handover(handover) => Ok(log_stream(call, handover, tty)),
         Logs::File(file) => {
             let (sender, receiver) = mpsc::channel(AHEAD);
-            let mut writer = Writer { buffer: BytesMut::new(), multiplexed: !tty, timestamps, sender };
+            let mut writer = Writer { buffer: BytesMut::new(), multiplexed: !tty, sender };
             // A thread of its own: a client that does not read must not use up those that others need.
             let reading = thread::Builder::new().name("log".into()).stack_size(STACK);
             reading.spawn(move || writer.send(file)).map_err(Error::Thread)?;
@@ -42,13 +41,12 @@ pub(crate) async fn logs(call: &Call) -> Result<Outcome, Error> {
 struct Writer {
     buffer: BytesMut,
     multiplexed: bool,
-    timestamps: bool,
     sender: mpsc::Sender<Bytes>,
 }
 
 impl Writer {
     fn send(&mut self, file: LogFile) {
-        let result = file.read(|time, stream, text| self.line(time, stream, text));
+        let result = file.read(|stream, text| self.line(stream, text));
         if let Err(error) = result {
             tracing::debug!("a log was not sent to its end: {}", with_sources(&error));
         }
@@ -56,17 +54,11 @@ impl Writer {
         let _ = self.flush();
     }
 
-    fn line(&mut self, time: Timestamp, stream: Stream, text: &[u8]) -> io::Result<()> {
-        let time = if self.timestamps {
-            time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ ").to_string()
-        } else {
-            String::new()
-        };
+    fn line(&mut self, stream: Stream, text: &[u8]) -> io::Result<()> {
         if self.multiplexed {
-            let length = u32::try_from(time.len() + text.len()).map_err(io::Error::other)?;
+            let length = u32::try_from(text.len()).map_err(io::Error::other)?;
             self.buffer.extend_from_slice(&frame_header(stream, length));
         }
-        self.buffer.extend_from_slice(time.as_bytes());
         self.buffer.extend_from_slice(text);
         if self.buffer.len() < PIECE { Ok(()) } else { self.flush() }
     }
@@ -89,6 +81,7 @@ fn log_query(query: &Query) -> Result<LogQuery, Error> {
         // Docker takes anything that is no number for `all`.
         tail: query.text("tail").parse().ok(),
         timestamps: query.flag("timestamps"),
+        details: query.flag("details"),
         follow: query.flag("follow"),
     })
 }
@@ -134,11 +127,11 @@ mod tests {
     #[test]
     fn lines_are_framed() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let mut writer = Writer { buffer: BytesMut::new(), multiplexed: true, timestamps: true, sender };
-        writer.line(Timestamp::new(0, 5).unwrap(), Stream::Stderr, b"x\n").unwrap();
+        let mut writer = Writer { buffer: BytesMut::new(), multiplexed: true, sender };
+        writer.line(Stream::Stderr, b"x\n").unwrap();
         writer.flush().unwrap();
         let bytes = receiver.try_recv().unwrap();
-        assert_eq!(&bytes[..], b"\x02\0\0\0\0\0\0\x211970-01-01T00:00:00.000000005Z x\n");
+        assert_eq!(&bytes[..], b"\x02\0\0\0\0\0\0\x02x\n");
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub enum NetworkMode {
 /// Where a container's output is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogConfig {
-    /// `json-file` or `none`.
+    /// `json-file`, `local` or `none`; empty in a request is the engine's own.
     pub driver: String,
     /// Its options.
     pub options: BTreeMap<String, String>,

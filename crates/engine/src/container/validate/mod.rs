@@ -31,7 +31,7 @@ pub(super) fn validate(config: &mut Config, host: &Host) -> Result<Vec<String>> 
     }
     privileges(&config.host)?;
     namespaces(config)?;
-    validate_log(config)?;
+    super::logging::check_logging(&config.host.log)?;
     Ok(warnings)
 }
 
@@ -77,21 +77,6 @@ fn namespaces(config: &Config) -> Result<()> {
     }
     match conflict.iter().find(|(is_so, _)| *is_so) {
         Some((_, what)) => Err(Error::InvalidParameter(format!("conflicting options: {what}"))),
-        None => Ok(()),
-    }
-}
-
-fn validate_log(config: &Config) -> Result<()> {
-    let log = &config.host.log;
-    if !matches!(log.driver.as_str(), "json-file" | "none") {
-        let text = format!("error looking up logging plugin {0}: plugin {0:?} not found", log.driver);
-        return Err(Error::InvalidParameter(text));
-    }
-    let known = ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];
-    match log.options.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            Err(Error::InvalidParameter(format!("unknown log opt '{name}' for {} log driver", log.driver)))
-        }
         None => Ok(()),
     }
 }

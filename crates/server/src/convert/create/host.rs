@@ -14,11 +14,6 @@ pub(super) fn host(host: HostConfig, place: Place, processors: usize) -> Result<
     if host.auto_remove && restart != Restart::No {
         return invalid("can't create 'AutoRemove' container with restart policy".into());
     }
-    let driver = if host.log_config.r#type.is_empty() {
-        LogConfig::default().driver
-    } else {
-        host.log_config.r#type.clone()
-    };
     let [rows, columns] = host.console_size.map(|size| u16::try_from(size).unwrap_or(0));
     isolation::check_runtime(&host.runtime)?;
     isolation::check_isolation(&host.isolation)?;
@@ -56,7 +51,10 @@ pub(super) fn host(host: HostConfig, place: Place, processors: usize) -> Result<
         volume_driver: host.volume_driver,
         ports: ports(host.port_bindings.unwrap_or_default())?,
         publish_all: host.publish_all_ports,
-        log: LogConfig { driver, options: host.log_config.config.unwrap_or_default() },
+        log: LogConfig {
+            driver: host.log_config.r#type,
+            options: host.log_config.config.unwrap_or_default(),
+        },
         cap_add: host.cap_add.unwrap_or_default(),
         cap_drop: host.cap_drop.unwrap_or_default(),
         read_only: host.readonly_rootfs,

@@ -42,7 +42,7 @@ fn a_body_becomes_a_configuration() {
     assert_eq!(host.resources.memory_swap, Some(134_217_728));
     assert_eq!((host.resources.pids, host.resources.nano_cpus), (Some(64), Some(500_000_000)));
     assert_eq!(host.restart, Restart::OnFailure { max_retries: 3 });
-    assert_eq!((host.console_size, host.log.driver.as_str()), ((24, 80), "json-file"));
+    assert_eq!((host.console_size, host.log.driver.as_str()), ((24, 80), ""));
     assert_eq!(host.ports[&"80/tcp".parse().unwrap()][0].ports, Some((8080, 8080)));
     assert_eq!(host.ports[&"81/tcp".parse().unwrap()], [PortBinding::default()]);
 }
