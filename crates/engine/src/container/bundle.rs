@@ -9,13 +9,18 @@ use crate::monitor::{CallError, Connection};
 use crate::paths::is_runtime_file;
 use crate::steps::{Doing, Step, run, step};
 use crate::{Error, Result, sandbox};
-use sampan_logs::journal;
+use sampan_logs::journal::{self, JournalError};
 use sampan_spec::bundle::{CONFIG, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
 use sampan_spec::journal::Event;
 use sampan_spec::monitor::Request;
 use sampan_store::{images, snapshots};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a journal may still be held after its monitor has gone, and how often to look.
+const JOURNAL_HELD: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 struct Launch<'d> {
     driver: &'d mut Driver,
@@ -241,10 +246,20 @@ async fn journal_entries(driver: &Driver) -> Vec<sampan_spec::journal::Entry> {
 /// Writes to the journal of a container that has no monitor, and folds the entry in.
 pub(super) async fn write_entry(driver: &mut Driver, event: Event) {
     let path = driver.paths.journal();
-    let append = move || journal::Writer::open(&path)?.append(event);
-    match blocking(append).await {
+    match blocking(move || open_journal(&path)?.append(event)).await {
         Ok(entry) => driver.fold(&entry),
         Err(e) => tracing::error!(container = driver.container.id.short(), "its journal: {e}"),
+    }
+}
+
+/// Opens a journal to write it. A process that a monitor was just making when it was killed may hold it for a moment more.
+fn open_journal(path: &Path) -> std::result::Result<journal::Writer, JournalError> {
+    let until = Instant::now() + JOURNAL_HELD;
+    loop {
+        match journal::Writer::open(path) {
+            Err(JournalError::Locked { .. }) if Instant::now() < until => std::thread::sleep(LOOK_AGAIN),
+            other => return other,
+        }
     }
 }
 
