@@ -2,7 +2,7 @@
 
 use crate::blocking::blocking;
 use crate::boot;
-use crate::container::{self, Container, Dns, Registry};
+use crate::container::{self, Container, Dns, LogConfig, Registry};
 use crate::event::{Hub, Writer};
 use crate::host::Host;
 use crate::image::Turns;
@@ -44,7 +44,7 @@ pub struct Options {
     /// What the owner says about registries.
     pub registries: sampan_registry::Config,
     /// Where containers' output is kept that say nothing else.
-    pub log: crate::container::LogConfig,
+    pub log: LogConfig,
     /// The program `sampan-runtime`.
     pub runtime: PathBuf,
 }
