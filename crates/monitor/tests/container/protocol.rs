@@ -59,6 +59,8 @@ fn what_is_not_understood_is_refused() {
     let file = std::fs::File::open("/dev/null").unwrap().into();
     let call = bed.daemon.send(without, b"", Some(&file));
     assert!(matches!(bed.daemon.answer_to(call), Err(Refusal::BadRequest { .. })));
+    let ports = Request::HoldPorts { relay: vec![None] };
+    assert!(matches!(bed.daemon.call(ports), Err(Refusal::BadRequest { .. })));
     assert_eq!(bed.daemon.call(Request::Abandon), Ok(Answer::Done));
     bed.wait_for_end();
 }
