@@ -191,10 +191,10 @@ pub enum Error {
         source: netlink::Error,
     },
     /// The kernel could not be made to forget datagrams' flows through a port.
-    #[error("cannot reset the flows through {mapping}")]
+    #[error("cannot reset the flows through {ports} ports")]
     ForgetFlows {
-        /// The port.
-        mapping: PortMapping,
+        /// How many.
+        ports: usize,
         /// Why.
         source: netlink::Error,
     },

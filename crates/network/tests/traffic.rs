@@ -166,10 +166,13 @@ fn a_client_that_keeps_sending_datagrams_meets_each_change() {
         for n in [2, 3] {
             let server = host.container(n);
             let socket = server.space.run(|| UdpSocket::bind((ANY, 53)).unwrap());
-            let mapping = PortMapping { proto: Protocol::Udp, ..tcp(ANY, 5353, &server, 53) };
-            firewall::publish(&host.firewall, &server.id, &[mapping]).unwrap();
+            let mapping = |port| PortMapping { proto: Protocol::Udp, ..tcp(ANY, port, &server, 53) };
+            // Alone, and one of many.
+            let mappings: Vec<_> =
+                (0..if n == 2 { 1 } else { 5000 }).map(|more| mapping(5353 + more)).collect();
+            firewall::publish(&host.firewall, &server.id, &mappings).unwrap();
             assert!(arrives(&socket, LOCALHOST), "container {n}");
-            firewall::unpublish(&host.firewall, &server.id, &[mapping]).unwrap();
+            firewall::unpublish(&host.firewall, &server.id, &mappings).unwrap();
         }
         assert!(arrives(&before, LOCALHOST), "the host's again");
     });

@@ -7,7 +7,7 @@
 
 use crate::{Error, PortMapping, Protocol};
 use sampan_sys::netlink::{self, Flow, Socket, forget};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Forgets the flows to newly published UDP ports that the host itself got until now.
@@ -35,12 +35,18 @@ fn forget_where(
     mappings: &[PortMapping],
     which: impl Fn(&PortMapping, &Flow) -> bool,
 ) -> Result<(), Error> {
-    let by_the_firewall = |m: &&PortMapping| m.proto == Protocol::Udp && m.host_ip.is_ipv4();
-    for mapping in mappings.iter().filter(by_the_firewall) {
-        forget(socket, mapping.proto.number(), mapping.host_port, |flow| which(mapping, flow))
-            .map_err(|source| Error::ForgetFlows { mapping: *mapping, source })?;
+    let mut by_port: BTreeMap<u16, Vec<&PortMapping>> = BTreeMap::new();
+    for mapping in mappings.iter().filter(|m| m.proto == Protocol::Udp && m.host_ip.is_ipv4()) {
+        by_port.entry(mapping.host_port).or_default().push(mapping);
     }
-    Ok(())
+    let ports: BTreeSet<u16> = by_port.keys().copied().collect();
+    let concerned = |flow: &Flow| {
+        let mut mappings = by_port.get(&flow.original.destination_port).into_iter().flatten();
+        mappings.any(|mapping| which(mapping, flow))
+    };
+    forget(socket, Protocol::Udp.number(), &ports, concerned)
+        .map(drop)
+        .map_err(|source| Error::ForgetFlows { ports: ports.len(), source })
 }
 
 fn is_local(address: Ipv4Addr, local: &BTreeSet<Ipv4Addr>) -> bool {

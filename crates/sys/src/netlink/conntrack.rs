@@ -3,6 +3,7 @@
 use super::attribute::{be32, u16_at};
 use super::{Attributes, Error, Messages, Socket};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const GET: u16 = 1 << 8 | 1;
@@ -37,15 +38,15 @@ pub struct Flow {
     pub reply: Tuple,
 }
 
-/// Lets the kernel forget the IPv4 flows of a transport protocol whose first packet went to this port and that `which`
-/// is true for, so that their next packet meets the rules anew. Returns how many.
+/// Lets the kernel forget the IPv4 flows of a transport protocol whose first packet went to one of these ports and that
+/// `which` is true for, so that their next packet meets the rules anew. Returns how many.
 pub fn forget(
     socket: &Socket,
     protocol: u8,
-    port: u16,
+    ports: &BTreeSet<u16>,
     which: impl Fn(&Flow) -> bool,
 ) -> Result<usize, Error> {
-    let mut flows = list(socket, protocol, port)?;
+    let mut flows = list(socket, protocol, ports)?;
     flows.retain(which);
     let mut batch = Messages::new();
     for flow in &flows {
@@ -62,14 +63,21 @@ pub fn forget(
     Ok(flows.len())
 }
 
-fn list(socket: &Socket, protocol: u8, port: u16) -> Result<Vec<Flow>, Error> {
-    const PROTOCOL_AND_DESTINATION_PORT: u32 = 1 << 3 | 1 << 5;
+/// The kernel walks through all flows for each question, so many ports are asked for at once; and it looks at the protocol,
+/// and at one port, itself (since 5.8): a busy host has hundreds of thousands of flows.
+fn list(socket: &Socket, protocol: u8, ports: &BTreeSet<u16>) -> Result<Vec<Flow>, Error> {
+    const PROTOCOL: u32 = 1 << 3;
+    const DESTINATION_PORT: u32 = 1 << 5;
+    let (port, filter) = match (ports.first(), ports.len()) {
+        (None, _) => return Ok(Vec::new()),
+        (Some(port), 1) => (*port, PROTOCOL | DESTINATION_PORT),
+        (Some(port), _) => (*port, PROTOCOL),
+    };
     let mut request = Messages::new();
-    // The kernel looks at the port itself (since 5.8): a busy host has hundreds of thousands of flows.
     request
         .list(GET, &[AF_INET, 0, 0, 0])
         .nest(FILTER, |m| {
-            m.put_u32(1, PROTOCOL_AND_DESTINATION_PORT);
+            m.put_u32(1, filter);
         })
         .nest(TUPLE_ORIGINAL, |m| {
             m.nest(TUPLE_PROTOCOL, |m| {
@@ -79,7 +87,9 @@ fn list(socket: &Socket, protocol: u8, port: u16) -> Result<Vec<Flow>, Error> {
     let mut flows = Vec::new();
     socket.dump(&request, |message| match message {
         None => flows.clear(),
-        Some((_, body)) => flows.extend(read(body).filter(|flow| flow.original.destination_port == port)),
+        Some((_, body)) => {
+            flows.extend(read(body).filter(|flow| ports.contains(&flow.original.destination_port)));
+        }
     })?;
     Ok(flows)
 }
