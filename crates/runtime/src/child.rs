@@ -5,17 +5,22 @@
 
 mod attach;
 mod cgroups;
+mod copy;
 mod devices;
 mod finish;
 mod passwd;
 mod program;
 mod protect;
 mod resolve;
+mod schedule;
 mod terminal;
+mod users;
 
 pub(crate) use finish::{Finish, execute};
 pub(crate) use program::{find as find_program, refused};
+pub(crate) use schedule::run_on;
 pub(crate) use terminal::{Standard, open as open_terminal};
+pub(crate) use users::become_root;
 
 use crate::failure::{OrFail, failure, stage};
 use crate::launch::Ends;
@@ -72,12 +77,16 @@ fn prepare(
     door: &Door,
     socket: BorrowedFd<'_>,
 ) -> Result<OwnedFd, Failure> {
+    if plan.identity.is_some() {
+        wire::expect(socket, &Message::Mapped)?;
+    }
     door.enter_v1().or_fail(stage::CGROUP, || "enter the cgroup")?;
     rustix::process::setsid().or_fail(stage::PROCESS, || "setsid")?;
     rustix::process::umask(Mode::empty());
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc =
         rustix::fs::openat(CWD, "/proc", flags, Mode::empty()).or_fail(stage::PROCESS, || "open /proc")?;
+    users::enter(plan, proc.as_fd())?;
     for (kind, namespace) in &plan.namespaces.joined {
         if *kind != Namespaces::PID {
             join(namespace, *kind).or_fail(stage::NAMESPACES, || format!("join namespace {kind:?}"))?;

@@ -62,7 +62,7 @@ pub fn exec(
 ) -> Result<ExecProcess, Failure> {
     let plan =
         ProcessPlan::read(process, target.config, target.id, target.die_with_parent)?.with(target.unusual);
-    let kinds = namespaces(target.config)?;
+    let kinds = namespaces(target.config);
     if target.cgroup.is_frozen().unwrap_or(false) {
         return Err(failure(stage::EXEC, "cannot exec in a paused container"));
     }
@@ -82,9 +82,9 @@ pub fn exec(
 }
 
 /// The name spaces that the container has for itself.
-fn namespaces(config: &oci::Spec) -> Result<Namespaces, Failure> {
+fn namespaces(config: &oci::Spec) -> Namespaces {
     let linux = config.linux.as_ref().and_then(|l| l.namespaces.as_ref());
-    linux.into_iter().flatten().map(|n| namespace_kind(n.typ)).collect::<Result<Namespaces, _>>()
+    linux.into_iter().flatten().map(|n| namespace_kind(n.typ)).collect()
 }
 
 fn start(
@@ -141,6 +141,9 @@ fn run(
                 return failure;
             }
             drop(master);
+            if let Err(failure) = child::run_on(&plan.processors) {
+                return failure;
+            }
             let proc = proc.as_fd();
             execute(&Finish { process: plan, sysctls: &[], proc, standard: &standard, socket })
         }
@@ -154,6 +157,7 @@ fn enter(
     stdio: Stdio<'_>,
     door: &Door,
 ) -> Result<(OwnedFd, Standard), Failure> {
+    child::run_on(&plan.first_processors)?;
     door.enter_v1().or_fail(stage::CGROUP, || "enter the cgroup")?;
     rustix::process::setsid().or_fail(stage::PROCESS, || "setsid")?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -161,6 +165,9 @@ fn enter(
         rustix::fs::openat(CWD, "/proc", flags, Mode::empty()).or_fail(stage::PROCESS, || "open /proc")?;
     if !kinds.is_empty() {
         join(container, kinds).or_fail(stage::NAMESPACES, || "enter the container's namespaces")?;
+    }
+    if kinds.contains(Namespaces::USER) {
+        child::become_root()?;
     }
     let standard = match stdio {
         Stdio::Pipes { stdin, stdout, stderr } => Standard::copies(stdin, stdout, stderr)?,

@@ -5,7 +5,7 @@ use crate::failure::{OrFail, stage};
 use crate::limits::cgroup_failure;
 use crate::plan::Plan;
 use crate::wire::{self, Message};
-use crate::{Launch, Stdio, Unusual, child, rootfs};
+use crate::{Launch, Stdio, Unusual, child, identity, rootfs};
 use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use sampan_spec::journal::Failure;
 use sampan_sys::cgroup::{Cgroup, Layout};
@@ -85,6 +85,10 @@ pub(crate) fn prepare_behind(launch: &Launch<'_>, gate: Option<BorrowedFd<'_>>) 
     let child = clone_child(launch, &plan, &cgroup, &Ends { socket: theirs.as_fd(), gate })?;
     undo.process = Some(child.pidfd.try_clone().or_fail(stage::SYNC, || "copy the pidfd")?);
     drop(theirs);
+    if let Some(identity) = &plan.identity {
+        identity::map(child.pid, identity)?;
+        wire::send(&ours, &Message::Mapped, &[])?;
+    }
     let netlink = wire::expect(&ours, &Message::Ready)?.pop();
     let netns = own_netns(launch, &plan, child.pid)?;
     Ok(Prepared { plan, child, cgroup, undo, socket: ours, netns, netlink, root: None, console: None })
@@ -127,8 +131,9 @@ fn clone_child(launch: &Launch<'_>, plan: &Plan, cgroup: &Cgroup, ends: &Ends<'_
     if let Stdio::Pipes { stdin, stdout, stderr } = launch.stdio {
         keep.extend([stdin, stdout, stderr]);
     }
-    // A cgroup name space is rooted where its maker is, so the child makes that itself once it has entered.
-    let new = plan.namespaces.new - Namespaces::CGROUP;
+    // A cgroup name space is rooted where its maker is, so the child makes that itself once it has entered; and
+    // clocks must be set before anybody lives by them.
+    let new = plan.namespaces.new - Namespaces::CGROUP - Namespaces::TIME;
     let joined_pid = plan.namespaces.joined.iter().find(|(kind, _)| *kind == Namespaces::PID);
     let place = Place { cgroup, door: &door };
     let start = || {
@@ -221,7 +226,7 @@ impl Prepared {
         if self.root.is_some() {
             return Ok(());
         }
-        let (root, binds) = rootfs::build(&self.plan)?;
+        let (root, binds) = rootfs::build(&self.plan, self.child.pid)?;
         let all: Vec<BorrowedFd<'_>> = [&root].into_iter().chain(&binds).map(AsFd::as_fd).collect();
         for some in all.chunks(FDS_MAX) {
             wire::send(&self.socket, &Message::Mounts, some)?;

@@ -27,6 +27,7 @@ mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hooks;
+mod identity;
 pub mod init;
 mod launch;
 mod limits;

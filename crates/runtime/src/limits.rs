@@ -22,7 +22,7 @@ const ALWAYS_ALLOWED: [(u32, Option<u32>); 9] = [
 ];
 
 /// Whether RDMA devices can be limited.
-pub(crate) const RDMA: bool = false;
+pub(crate) const RDMA: bool = true;
 
 /// Sorts resources into limits.
 ///
@@ -30,11 +30,13 @@ pub(crate) const RDMA: bool = false;
 /// A failure that names what is not supported.
 pub(crate) fn limits(resources: &LinuxResources) -> Result<Limits, Failure> {
     let mut limits = Limits::default();
-    if resources.network.as_ref().is_some_and(|n| n.class_id.is_some() || n.priorities.is_some()) {
-        return Err(unsupported("linux.resources.network"));
+    if let Some(network) = &resources.network {
+        limits.net_class = network.class_id;
+        let priorities = network.priorities.iter().flatten();
+        limits.net_priorities = priorities.map(|one| (one.name.clone(), one.priority)).collect();
     }
-    if resources.rdma.as_ref().is_some_and(|r| !r.is_empty()) {
-        return Err(unsupported("linux.resources.rdma"));
+    for (device, limit) in resources.rdma.iter().flatten() {
+        limits.rdma.push((device.clone(), limit.hca_handles, limit.hca_objects));
     }
     if let Some(memory) = &resources.memory {
         take_memory(&mut limits, memory)?;
@@ -206,12 +208,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_limited_is_refused() {
-        for bad in [
-            r#"{"network":{"classID":1}}"#,
-            r#"{"memory":{"kernel":1048576}}"#,
-            r#"{"blockIO":{"leafWeight":100}}"#,
-            r#"{"rdma":{"x":{"hcaHandles":1}}}"#,
-        ] {
+        for bad in [r#"{"memory":{"kernel":1048576}}"#, r#"{"blockIO":{"leafWeight":100}}"#] {
             assert!(limits(&serde_json::from_str(bad).unwrap()).is_err(), "{bad}");
         }
         let taken =

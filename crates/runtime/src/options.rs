@@ -17,6 +17,10 @@ pub(crate) struct Options {
     pub(crate) propagation: Option<(Propagation, bool)>,
     /// For a bind mount: what below its source is mounted.
     pub(crate) subpath: Option<String>,
+    /// `Some(recursive)` for `idmap` and `ridmap`.
+    pub(crate) idmap: Option<bool>,
+    /// What a new file system covers is copied into it.
+    pub(crate) copy_up: bool,
     /// The file system's options.
     pub(crate) data: Vec<(String, Option<String>)>,
 }
@@ -49,17 +53,17 @@ const PROPAGATIONS: [(&str, Propagation); 4] = [
 ];
 
 /// Options that would mean something else than a new mount.
-const UNSUPPORTED: [&str; 5] = ["remount", "move", "idmap", "ridmap", "tmpcopyup"];
+const UNSUPPORTED: [&str; 2] = ["remount", "move"];
 
 /// Whether mounts can have identities of their own.
-pub(crate) const IDMAP: bool = false;
+pub(crate) const IDMAP: bool = true;
 
 /// All options that mean something for every file system.
 pub(crate) fn names() -> Vec<String> {
     let attributes = ATTRIBUTES.iter().flat_map(|(sets, clears, _)| [*sets, *clears]);
-    let twice = attributes.chain(PROPAGATIONS.iter().map(|(name, _)| *name)).chain(["bind"]);
+    let twice = attributes.chain(PROPAGATIONS.iter().map(|(name, _)| *name)).chain(["bind", "idmap"]);
     let mut all: Vec<String> = twice.flat_map(|name| [name.to_owned(), format!("r{name}")]).collect();
-    all.push("defaults".into());
+    all.extend(["defaults", "tmpcopyup"].map(str::to_owned));
     all.sort();
     all
 }
@@ -87,6 +91,9 @@ impl Options {
             "defaults" => {}
             "bind" => self.bind = Some(self.bind.unwrap_or(false)),
             "rbind" => self.bind = Some(true),
+            "idmap" => self.idmap = Some(self.idmap.unwrap_or(false)),
+            "ridmap" => self.idmap = Some(true),
+            "tmpcopyup" => self.copy_up = true,
             _ if option.starts_with(SUBPATH) => {
                 self.subpath = option.strip_prefix(SUBPATH).map(str::to_owned)
             }
@@ -182,7 +189,7 @@ mod tests {
             (vec!["remount"], "remount"),
             (vec!["bind", "size=1"], "size=1"),
             (vec!["rbind", "sync"], "sync"),
-            (vec!["idmap"], "idmap"),
+            (vec!["move"], "move"),
         ] {
             assert_eq!(parse(&options), Err(named.to_owned()));
         }

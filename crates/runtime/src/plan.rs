@@ -3,10 +3,13 @@
 //! What is not supported is refused here, before anything is made.
 
 mod hooks;
+mod identity;
 mod process;
 mod refuse;
+mod schedule;
 
 pub(crate) use hooks::{HookPlan, state};
+pub(crate) use identity::{Identity, Owners};
 pub(crate) use process::{Capabilities, ProcessPlan};
 
 use crate::Launch;
@@ -42,6 +45,10 @@ pub(crate) struct Plan {
     pub(crate) personality_32: bool,
     pub(crate) process: ProcessPlan,
     pub(crate) hooks: HookPlan,
+    /// Who its users are on the host, where it has a user name space of its own.
+    pub(crate) identity: Option<Identity>,
+    /// Lines for `timens_offsets` (time_namespaces(7)).
+    pub(crate) clocks: Vec<String>,
     pub(crate) no_pivot: bool,
 }
 
@@ -59,6 +66,8 @@ pub(crate) struct MountPlan {
     pub(crate) source: PathBuf,
     pub(crate) kind: MountKind,
     pub(crate) options: Options,
+    /// Whose files are shown in it, where that is not who they are on the disk.
+    pub(crate) owners: Option<Owners>,
 }
 
 /// What is mounted.
@@ -120,6 +129,8 @@ impl Plan {
             process: ProcessPlan::read(process, config, launch.id, launch.die_with_parent)?
                 .with(launch.unusual),
             hooks: HookPlan::read(launch),
+            identity: identity::of_container(&linux, &namespaces)?,
+            clocks: identity::clocks(&linux, &namespaces)?,
             no_pivot: launch.unusual.no_pivot,
             namespaces,
         })
@@ -149,23 +160,23 @@ pub(crate) fn bad(what: impl Into<String>) -> Failure {
 }
 
 /// The kinds that a configuration can name.
-pub(crate) fn namespace_kind(typ: LinuxNamespaceType) -> Result<Namespaces, Failure> {
-    Ok(match typ {
+pub(crate) fn namespace_kind(typ: LinuxNamespaceType) -> Namespaces {
+    match typ {
         LinuxNamespaceType::Mount => Namespaces::MOUNT,
         LinuxNamespaceType::Cgroup => Namespaces::CGROUP,
         LinuxNamespaceType::Uts => Namespaces::UTS,
         LinuxNamespaceType::Ipc => Namespaces::IPC,
         LinuxNamespaceType::Pid => Namespaces::PID,
         LinuxNamespaceType::Network => Namespaces::NETWORK,
-        LinuxNamespaceType::User => return Err(bad("user namespaces are not supported")),
-        LinuxNamespaceType::Time => return Err(bad("time namespaces are not supported")),
-    })
+        LinuxNamespaceType::User => Namespaces::USER,
+        LinuxNamespaceType::Time => Namespaces::TIME,
+    }
 }
 
 fn namespaces(linux: &Linux, kept_network: Option<&OwnedFd>) -> Result<NamespacePlan, Failure> {
     let mut plan = NamespacePlan::default();
     for namespace in linux.namespaces.iter().flatten() {
-        let kind = namespace_kind(namespace.typ)?;
+        let kind = namespace_kind(namespace.typ);
         let path = namespace.path.as_ref().filter(|p| !p.as_os_str().is_empty());
         let joined = match (path, kept_network) {
             (Some(path), _) => {
@@ -221,9 +232,6 @@ fn mounts(config: &oci::Spec, bundle: &Path) -> Result<Vec<MountPlan>, Failure> 
 
 fn mount(mount: &oci::Mount, bundle: &Path) -> Result<MountPlan, Failure> {
     let destination = mount.destination.to_str().ok_or_else(|| bad("a mount's destination is not UTF-8"))?;
-    if mount.uid_mappings.is_some() || mount.gid_mappings.is_some() {
-        return Err(bad(format!("mount {destination:?}: idmapped mounts are not supported")));
-    }
     let options = Options::parse(mount.options.as_deref().unwrap_or_default())
         .map_err(|option| bad(format!("mount {destination:?}: option {option:?} is not supported")))?;
     let kind = match (mount.typ.as_deref().unwrap_or("none"), options.bind) {
@@ -235,7 +243,11 @@ fn mount(mount: &oci::Mount, bundle: &Path) -> Result<MountPlan, Failure> {
     };
     let source = mount.source.clone().unwrap_or_default();
     let source = if matches!(kind, MountKind::Bind { .. }) { bundle.join(source) } else { source };
-    Ok(MountPlan { destination: destination.to_owned(), source, kind, options })
+    let owners = identity::of_mount(mount, options.idmap)?;
+    if owners.is_some() && !matches!(kind, MountKind::Bind { .. }) {
+        return Err(bad(format!("mount {destination:?}: only bind mounts can be idmapped")));
+    }
+    Ok(MountPlan { destination: destination.to_owned(), source, kind, options, owners })
 }
 
 fn device(device: &oci::LinuxDevice) -> Result<DeviceNode, Failure> {

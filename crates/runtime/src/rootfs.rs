@@ -4,6 +4,7 @@
 //! host's mount table.
 
 use crate::failure::{OrFail, failure, reason, stage};
+use crate::identity;
 use crate::options::Options;
 use crate::plan::{MountKind, Plan};
 use crate::wire;
@@ -25,14 +26,18 @@ use std::path::{Path, PathBuf};
 /// Paths longer than this are given to the kernel by descriptor: a file system option holds 255 bytes.
 const OPTION_PATH_MAX: usize = 200;
 
-/// The root and the bind mounts in the plan's order.
-pub(crate) fn build(plan: &Plan) -> Result<(OwnedFd, Vec<OwnedFd>), Failure> {
+/// The root and the bind mounts in the plan's order. `container` is the pid of process 1.
+pub(crate) fn build(plan: &Plan, container: i32) -> Result<(OwnedFd, Vec<OwnedFd>), Failure> {
     let root = root(&plan.rootfs)?;
     let mut binds = Vec::new();
     for mount in &plan.mounts {
         if let MountKind::Bind { recursive } = mount.kind {
             let bound = bind(&mount.source, recursive, &mount.options);
-            binds.push(bound.map_err(|e| mount_failure(&mount.source, &mount.destination, &e))?);
+            let bound = bound.map_err(|e| mount_failure(&mount.source, &mount.destination, &e))?;
+            if let Some(owners) = &mount.owners {
+                identity::show(&bound, owners, container)?;
+            }
+            binds.push(bound);
         }
     }
     Ok((root, binds))

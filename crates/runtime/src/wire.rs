@@ -10,6 +10,8 @@ use std::time::Duration;
 /// One packet. The numbers are those of the script in the crate's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
+    /// 3: the users of the child's new user name space are known.
+    Mapped,
     /// 3: the child is in its name spaces; with a netlink socket, if one is wanted.
     Ready,
     /// 4: more detached mounts, in the plan's order, the root first.
@@ -41,6 +43,7 @@ pub(crate) fn limit(socket: impl AsFd, time: Option<Duration>) -> Result<(), Fai
 /// A failure of step `sync`.
 pub(crate) fn send(socket: impl AsFd, message: &Message, fds: &[BorrowedFd<'_>]) -> Result<(), Failure> {
     let mut packet = vec![match message {
+        Message::Mapped => b'I',
         Message::Ready => b'R',
         Message::Mounts => b'M',
         Message::Hooks => b'H',
@@ -74,6 +77,7 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Vec<OwnedFd>
     };
     let message = match packet[..n] {
         [] => return Ok(None),
+        [b'I'] => Message::Mapped,
         [b'R'] => Message::Ready,
         [b'M'] => Message::Mounts,
         [b'H'] => Message::Hooks,

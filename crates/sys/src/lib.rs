@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod nft;
 pub mod overlay;
 pub mod process;
+pub mod scheduling;
 pub mod seccomp;
 pub mod signals;
 pub mod socket;

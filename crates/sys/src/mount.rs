@@ -68,6 +68,20 @@ pub fn change(
         propagation: propagation.map_or(0, Propagation::flag),
         user_namespace: 0,
     };
+    apply(&mount, &change, recursive)
+}
+
+/// Shows a detached mount's files with the owners that `users`, a user name space, maps theirs to.
+///
+/// # Errors
+/// Those of mount_setattr(2): EINVAL where the file system has no such mounts, or has been seen already.
+pub fn map_owners(mount: impl AsFd, users: impl AsFd, recursive: bool) -> io::Result<()> {
+    const IDMAP: u64 = 0x10_0000;
+    let users = users.as_fd().as_raw_fd() as u64;
+    apply(&mount, &MountAttr { set: IDMAP, clear: 0, propagation: 0, user_namespace: users }, recursive)
+}
+
+fn apply(mount: &impl AsFd, change: &MountAttr, recursive: bool) -> io::Result<()> {
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a C string, `change` a live variable of the given size.
     let result = unsafe {
@@ -76,7 +90,7 @@ pub fn change(
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const change,
+            std::ptr::from_ref(change),
             size_of::<MountAttr>(),
         )
     };

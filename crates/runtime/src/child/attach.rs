@@ -1,11 +1,11 @@
 //! The configured mounts, in their order.
 
-use super::{cgroups, resolve};
+use super::{cgroups, copy, resolve};
 use crate::failure::{OrFail, failure, stage};
 use crate::options::Options;
 use crate::plan::{MountKind, MountPlan, Plan};
 use crate::rootfs::{is_folder, mount_failure};
-use rustix::fs::fstatfs;
+use rustix::fs::{OFlags, fstatfs};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -43,12 +43,24 @@ pub(super) fn mounts(
                 let new = filesystem(kind, &mount.source, &options);
                 let new = new.map_err(|(e, explanation)| failed(mount, e, &explanation))?;
                 check_proc(mount, &new)?;
+                if mount.options.copy_up {
+                    copy_up(root, mount, &new).map_err(|e| failed(mount, e, ""))?;
+                }
                 put(root, &mount.destination, &new, true).map_err(|e| failed(mount, e, ""))?;
                 propagate(mount, &new)?;
             }
         }
     }
     Ok(())
+}
+
+/// Fills a new file system with what it is about to cover, which may be nothing.
+fn copy_up(root: BorrowedFd<'_>, mount: &MountPlan, new: &OwnedFd) -> io::Result<()> {
+    let covered = resolve::open(root, Path::new(&mount.destination), OFlags::DIRECTORY);
+    match covered {
+        Err(Errno::NOENT) => Ok(()),
+        covered => copy::content(covered?.as_fd(), new.as_fd()),
+    }
 }
 
 /// A process that is told lies by `/proc` could be talked out of what protects it.

@@ -5,7 +5,7 @@
 //! ambient sets only, which are final by then.
 
 use super::terminal::Standard;
-use super::{passwd, program};
+use super::{passwd, program, schedule};
 use crate::failure::{OrFail, failure, stage, system};
 use crate::plan::{Capabilities, ProcessPlan};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -56,6 +56,7 @@ fn prepare(finish: &Finish<'_>) -> Result<(CString, Vec<CString>), Failure> {
         rustix::process::setrlimit(*resource, *limit)
             .or_fail(stage::PROCESS, || format!("error setting rlimit {resource:?}"))?;
     }
+    schedule::set(process)?;
     join_keyring(process)?;
     take_streams(finish.standard, process.uid)?;
     let entered = enter(process);
@@ -101,7 +102,7 @@ fn set_apparmor(proc: BorrowedFd<'_>, profile: &str) -> Result<(), Failure> {
     set.or_fail(stage::PROCESS, || format!("apply apparmor profile {profile:?}"))
 }
 
-fn write(proc: BorrowedFd<'_>, path: &str, value: &str) -> rustix::io::Result<()> {
+pub(super) fn write(proc: BorrowedFd<'_>, path: &str, value: &str) -> rustix::io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let file = openat2(proc, path, flags, Mode::empty(), resolve)?;

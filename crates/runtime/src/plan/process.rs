@@ -1,11 +1,12 @@
 //! `process` of a configuration, read. Container processes and exec processes have the same.
 
-use super::bad;
+use super::{bad, schedule};
 use crate::{Unusual, seccomp};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 use sampan_spec::journal::Failure;
 use sampan_spec::oci::{self, PosixRlimitType};
+use sampan_sys::scheduling::Scheduling;
 use std::ffi::CString;
 use std::path::PathBuf;
 
@@ -31,6 +32,14 @@ pub(crate) struct ProcessPlan {
     pub(crate) die_with_parent: bool,
     /// So many descriptors behind the standard ones are its own, too.
     pub(crate) preserve_fds: u32,
+    pub(crate) scheduling: Option<Scheduling>,
+    /// Class and level.
+    pub(crate) io_priority: Option<(u32, u32)>,
+    /// Mode and nodes.
+    pub(crate) memory_policy: Option<(u32, u64)>,
+    /// For exec: the processors on its way into the control group, and there. All, if there are none.
+    pub(crate) first_processors: Vec<usize>,
+    pub(crate) processors: Vec<usize>,
 }
 
 /// The five sets (capabilities(7)).
@@ -66,6 +75,8 @@ impl ProcessPlan {
         }
         let user = &process.user;
         let profile = config.linux.as_ref().and_then(|l| l.seccomp.as_ref());
+        let policy = config.linux.as_ref().and_then(|l| l.memory_policy.as_ref());
+        let affinity = process.exec_cpu_affinity.as_ref();
         let apparmor = process.apparmor_profile.clone().filter(|p| !p.is_empty());
         Ok(Self {
             args,
@@ -85,6 +96,11 @@ impl ProcessPlan {
             keyring: Some(c_string(&format!("_ses.{id}"), "the container's id")?),
             die_with_parent,
             preserve_fds: 0,
+            scheduling: process.scheduler.as_ref().map(schedule::scheduling).transpose()?,
+            io_priority: process.io_priority.as_ref().map(schedule::io_priority).transpose()?,
+            memory_policy: policy.map(schedule::memory_policy).transpose()?.flatten(),
+            first_processors: schedule::processors(affinity.and_then(|a| a.initial.as_deref()))?,
+            processors: schedule::processors(affinity.and_then(|a| a.last.as_deref()))?,
         })
     }
 
@@ -99,9 +115,6 @@ fn refuse(process: &oci::Process) -> Result<(), Failure> {
     let label = process.selinux_label.as_ref().is_some_and(|l| !l.is_empty());
     let cases = [
         (label, "process.selinuxLabel"),
-        (process.scheduler.is_some(), "process.scheduler"),
-        (process.io_priority.is_some(), "process.ioPriority"),
-        (process.exec_cpu_affinity.is_some(), "process.execCPUAffinity"),
         (process.command_line.as_ref().is_some_and(|l| !l.is_empty()), "process.commandLine"),
     ];
     match cases.iter().find(|(there, _)| *there) {

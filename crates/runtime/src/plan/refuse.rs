@@ -2,7 +2,7 @@
 
 use super::{NamespacePlan, bad};
 use sampan_spec::journal::Failure;
-use sampan_spec::oci::{Linux, LinuxIdMapping, LinuxPersonalityDomain, Spec};
+use sampan_spec::oci::{Linux, LinuxPersonalityDomain, Spec};
 use sampan_sys::process::Namespaces;
 
 /// Refuses the parts of a configuration that are not supported.
@@ -19,14 +19,10 @@ pub(super) fn unsupported(config: &Spec) -> Result<(), Failure> {
 }
 
 fn unsupported_linux(linux: &Linux) -> Result<(), Failure> {
-    let full = |list: &Option<Vec<LinuxIdMapping>>| list.as_ref().is_some_and(|l| !l.is_empty());
     refuse(&[
-        (full(&linux.uid_mappings) || full(&linux.gid_mappings), "linux.uidMappings and gidMappings"),
         (linux.net_devices.as_ref().is_some_and(|d| !d.is_empty()), "linux.netDevices"),
         (linux.mount_label.as_ref().is_some_and(|l| !l.is_empty()), "linux.mountLabel (SELinux)"),
         (linux.intel_rdt.is_some(), "linux.intelRdt"),
-        (linux.memory_policy.is_some(), "linux.memoryPolicy"),
-        (linux.time_offsets.as_ref().is_some_and(|t| !t.is_empty()), "linux.timeOffsets"),
     ])
 }
 

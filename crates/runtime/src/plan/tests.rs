@@ -52,12 +52,15 @@ fn what_cannot_be_done_is_refused_by_name() {
     for (process, linux, top, word) in [
         (r#","selinuxLabel":"x""#, "", "", "selinuxLabel"),
         ("", r#","mountLabel":"x""#, "", "mountLabel"),
-        ("", r#","uidMappings":[{"containerID":0,"hostID":0,"size":1}]"#, "", "uidMappings"),
+        ("", r#","uidMappings":[{"containerID":0,"hostID":0,"size":1}]"#, "", "user namespace"),
         ("", r#","rootfsPropagation":"x""#, "", "rootfsPropagation"),
         ("", r#","cgroupsPath":"a:b:c""#, "", "cgroupsPath"),
         ("", r#","sysctl":{"kernel.panic":"1"}"#, "", "kernel.panic"),
         ("", r#","sysctl":{"net.core.somaxconn":"1"}"#, "", "net.core.somaxconn"),
-        ("", "", r#","mounts":[{"destination":"/x","options":["bind","idmap"]}]"#, "idmap"),
+        ("", r#","timeOffsets":{"boottime":{"secs":1}}"#, "", "time namespace"),
+        ("", "", r#","mounts":[{"destination":"/x","type":"tmpfs","options":["idmap"]}]"#, "idmapped"),
+        (r#","scheduler":{"policy":"SCHED_ISO"}"#, "", "", "SCHED_ISO"),
+        (r#","ioPriority":{"class":"IOPRIO_CLASS_BE","priority":9}"#, "", "", "ioPriority"),
         ("", "", r#","mounts":[{"destination":"/x"}]"#, "/x"),
         ("", r#","devices":[{"path":"x","type":"c"}]"#, "", "device"),
     ] {
@@ -66,7 +69,7 @@ fn what_cannot_be_done_is_refused_by_name() {
         assert!(error.message.contains(word), "{word}: {}", error.message);
     }
     let user = config("", "", "").replace(r#""type":"uts""#, r#""type":"user""#);
-    assert_eq!(read(&user).unwrap_err().message, "user namespaces are not supported");
+    assert_eq!(read(&user).unwrap_err().message, "user namespaces enabled, but no uid mapping found");
     let host = config("", "", "").replace(r#"{"type":"mount"},"#, "");
     assert!(read(&host).unwrap_err().message.contains("mount namespace"));
     let no_args = config("", "", "").replace(r#"["/bin/true"]"#, "[]");

@@ -32,9 +32,9 @@ pub(crate) fn cgroups() -> String {
     format!("/sampan-test-{}", std::process::id())
 }
 
-const APPLETS: [&str; 25] = [
-    "sh", "cat", "ls", "mount", "sleep", "id", "hostname", "mknod", "dd", "touch", "stat", "true", "false",
-    "chmod", "mkdir", "echo", "tty", "stty", "readlink", "ps", "kill", "grep", "pwd", "ip", "env",
+const APPLETS: [&str; 26] = [
+    "cut", "sh", "cat", "ls", "mount", "sleep", "id", "hostname", "mknod", "dd", "touch", "stat", "true",
+    "false", "chmod", "mkdir", "echo", "tty", "stty", "readlink", "ps", "kill", "grep", "pwd", "ip", "env",
 ];
 
 impl Box_ {

@@ -300,7 +300,7 @@ pub(crate) fn assert_nothing_left(box_: &Box_) {
 fn what_cannot_be_done_is_named() {
     let mut box_ = Box_::sh("true");
     box_.config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
-    assert_eq!(box_.run().unwrap_err().message, "user namespaces are not supported");
+    assert_eq!(box_.run().unwrap_err().message, "user namespaces enabled, but no uid mapping found");
     for (source, destination) in [("/etc/passwd", "/bin"), ("/etc", "/etc/passwd")] {
         let mut box_ = Box_::sh("true");
         box_.mount(std::path::Path::new(source), destination, &["rbind"]);

@@ -7,6 +7,7 @@
 mod box_;
 mod hooks;
 mod look;
+mod namespaces;
 mod restart;
 mod stop;
 mod verbs;
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
         return ExitCode::from(code as u8);
     }
     let filter = args.iter().find(|a| !a.starts_with('-'));
-    let all: Vec<Test> = [look::TESTS, restart::TESTS, stop::TESTS, verbs::TESTS, hooks::TESTS].concat();
+    let all: Vec<Test> =
+        [look::TESTS, restart::TESTS, stop::TESTS, verbs::TESTS, hooks::TESTS, namespaces::TESTS].concat();
     let wanted = all.iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
     let mut failed = Vec::new();
     for (name, test) in wanted {

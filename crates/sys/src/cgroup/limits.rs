@@ -43,6 +43,12 @@ pub struct Limits {
     pub throttles: Vec<Throttle>,
     /// Bytes of huge pages by page size (`2MB`).
     pub huge_pages: Vec<(String, u64)>,
+    /// The class of its packets (net_cls), version 1 only.
+    pub net_class: Option<u32>,
+    /// The priority of its packets by interface (net_prio), version 1 only.
+    pub net_priorities: Vec<(String, u32)>,
+    /// Handles and objects by RDMA device.
+    pub rdma: Vec<(String, Option<u32>, Option<u32>)>,
     /// Files of version 2 and what to write to them.
     pub unified: Vec<(String, String)>,
 }
@@ -88,6 +94,8 @@ impl Cgroup {
         self.limit_pids(limits)?;
         self.limit_io(limits)?;
         self.limit_huge_pages(limits)?;
+        self.limit_network(limits)?;
+        self.limit_rdma(limits)?;
         self.write_unified(limits)
     }
 
@@ -177,6 +185,29 @@ impl Cgroup {
                 Place::V2(folder) => (folder, "max"),
             };
             write(&folder.join(format!("hugetlb.{size}.{name}")), &bytes.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn limit_network(&self, limits: &Limits) -> Result<(), CgroupError> {
+        if let Some(class) = limits.net_class.filter(|class| *class != 0) {
+            let (Place::V1(folder) | Place::V2(folder)) = self.place("net_cls")?;
+            write(&folder.join("net_cls.classid"), &class.to_string())?;
+        }
+        for (interface, priority) in &limits.net_priorities {
+            let (Place::V1(folder) | Place::V2(folder)) = self.place("net_prio")?;
+            write(&folder.join("net_prio.ifpriomap"), &format!("{interface} {priority}"))?;
+        }
+        Ok(())
+    }
+
+    fn limit_rdma(&self, limits: &Limits) -> Result<(), CgroupError> {
+        for (device, handles, objects) in &limits.rdma {
+            let (Place::V1(folder) | Place::V2(folder)) = self.place("rdma")?;
+            let value =
+                |name: &str, value: &Option<u32>| value.map_or(String::new(), |n| format!(" {name}={n}"));
+            let line = format!("{device}{}{}", value("hca_handle", handles), value("hca_object", objects));
+            write(&folder.join("rdma.max"), &line)?;
         }
         Ok(())
     }

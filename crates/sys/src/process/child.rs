@@ -24,6 +24,8 @@ bitflags! {
         const PID = libc::CLONE_NEWPID as u32;
         /// Network.
         const NETWORK = libc::CLONE_NEWNET as u32;
+        /// Clocks that count from the boot. Only children are born into a new one, or who joins it.
+        const TIME = 0x80;
     }
 }
 
