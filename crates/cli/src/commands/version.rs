@@ -44,7 +44,7 @@ impl Verb for Version {
 
 fn client_text(api: ApiVersion) -> String {
     format!(
-        "Client:\n Version:           {}\n API version:       {api}\n OS/Arch:           {}\n",
+        "Client:\n Version:           {}\n API version:       {api}\n OS/Arch:           {}\n Context:           default\n",
         env!("CARGO_PKG_VERSION"),
         platform()
     )
@@ -68,9 +68,14 @@ fn server_text(server: &Server) -> String {
     let mut line = |name: &str, value: &str| _ = writeln!(text, "  {:<17} {value}", format!("{name}:"));
     line("Version", &server.version);
     line("API version", &format!("{} (minimum version {})", server.api_version, server.min_api_version));
-    let optional = [("Go version", &server.go_version), ("Git commit", &server.git_commit)];
+    let details = server.components.iter().find(|component| component.name == "Engine");
+    let detail = |name| details.and_then(|engine| engine.details.get(name)).map_or("", String::as_str);
+    let built = detail("BuildTime").to_owned();
+    let optional =
+        [("Go version", &server.go_version), ("Git commit", &server.git_commit), ("Built", &built)];
     optional.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| line(name, value));
     line("OS/Arch", &format!("{}/{}", server.os, server.arch));
+    line("Experimental", if detail("Experimental") == "true" { "true" } else { "false" });
     for component in server.components.iter().filter(|component| component.name != "Engine") {
         let _ = writeln!(text, " {}:\n  {:<17} {}", component.name, "Version:", component.version);
         if let Some(commit) = component.details.get("GitCommit") {
@@ -80,15 +85,28 @@ fn server_text(server: &Server) -> String {
     text
 }
 
+/// What templates see of the command line.
+pub(super) fn client_members() -> Vec<(String, Json)> {
+    let platform = platform();
+    let (os, architecture) = platform.split_once('/').unwrap_or_default();
+    let members = [
+        ("Version", env!("CARGO_PKG_VERSION")),
+        ("DefaultAPIVersion", &ApiVersion::MAX.to_string()),
+        // Go programs have these.
+        ("GitCommit", ""),
+        ("GoVersion", ""),
+        ("Os", os),
+        ("Arch", architecture),
+        ("BuildTime", ""),
+        ("Context", "default"),
+    ];
+    members.map(|(name, value)| (name.to_owned(), Json::String(value.to_owned()))).into()
+}
+
 /// What templates see.
 fn document(api: ApiVersion, server: Option<&Json>) -> Json {
-    let text = |value: &str| Json::String(value.to_owned());
-    let client = vec![
-        ("Version".to_owned(), text(env!("CARGO_PKG_VERSION"))),
-        ("ApiVersion".to_owned(), text(&api.to_string())),
-        ("Os".to_owned(), text(std::env::consts::OS)),
-        ("Arch".to_owned(), text(platform().split('/').next_back().unwrap_or_default())),
-    ];
+    let mut client = client_members();
+    client.insert(1, ("ApiVersion".to_owned(), Json::String(api.to_string())));
     let server = server.cloned().unwrap_or(Json::Null);
     Json::Object(vec![("Client".to_owned(), Json::Object(client)), ("Server".to_owned(), server)])
 }

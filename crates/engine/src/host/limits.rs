@@ -7,6 +7,11 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// What can be limited, and what there is to choose from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limits {
+    pub(crate) memory: bool,
+    pub(crate) pids: bool,
+    pub(crate) cpu_shares: bool,
+    /// A share of the time within a period.
+    pub(crate) cpu_quota: bool,
     /// Swap: with version 1 the kernel must have been told to account for it.
     pub(crate) swap: bool,
     pub(crate) swappiness: bool,
@@ -27,8 +32,14 @@ impl Limits {
         let root = Path::new(ROOT);
         let (memory, blkio, cpu) = (root.join("memory"), root.join("blkio"), root.join("cpu"));
         let memory_v1 = memory.is_dir();
+        let unified = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+        let unified = |name: &str| unified.split_whitespace().any(|controller| controller == name);
         let io = if blkio.is_dir() { blkio } else { root.to_owned() };
         Self {
+            memory: memory_v1 || unified("memory"),
+            pids: root.join("pids").is_dir() || unified("pids"),
+            cpu_shares: cpu.join("cpu.shares").exists() || unified("cpu"),
+            cpu_quota: cpu.join("cpu.cfs_quota_us").exists() || unified("cpu"),
             swap: !memory_v1 || memory.join("memory.memsw.limit_in_bytes").exists(),
             swappiness: memory.join("memory.swappiness").exists(),
             oom_kill: memory.join("memory.oom_control").exists(),

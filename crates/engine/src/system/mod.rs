@@ -2,4 +2,4 @@
 
 mod info;
 
-pub use info::{Info, info};
+pub use info::{Info, Limitable, info};

@@ -1,17 +1,18 @@
 //! The daemon and its host.
 
 use crate::answer::{Outcome, json, text};
-use crate::convert::inspect::{DRIVER, RUNTIME};
+use crate::convert;
+use crate::convert::inspect::RUNTIME;
 use crate::error::Error;
 use crate::request::Call;
 use http::StatusCode;
 use sampan_api::ApiVersion;
-use sampan_api::body::{Component, Info, Plugins, Swarm, Version};
-use sampan_spec::{Platform, Timestamp};
-use serde_json::{Value, json as value};
-use std::path::Path;
+use sampan_api::body::{Component, Version};
+use sampan_spec::Platform;
+use serde_json::Value;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Sampan's own.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `GET /_ping`.
 pub(crate) fn ping() -> Outcome {
@@ -66,61 +67,9 @@ pub(crate) fn version() -> Outcome {
 
 /// `GET /info`.
 pub(crate) async fn info(call: &Call) -> Result<Outcome, Error> {
-    let counts = sampan_engine::system::info(call.engine()).await;
-    let (running, paused, stopped) = (counts.running as u64, counts.paused as u64, counts.stopped as u64);
-    let unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let info = Info {
-        id: call.daemon.id.clone(),
-        containers: running + paused + stopped,
-        containers_running: running,
-        containers_paused: paused,
-        containers_stopped: stopped,
-        images: counts.images as u64,
-        driver: DRIVER.into(),
-        plugins: Plugins {
-            volume: vec![sampan_engine::volume::DRIVER.into()],
-            network: words(&["bridge", "host", "null"]),
-            authorization: None,
-            log: words(&sampan_engine::container::LOG_DRIVERS),
-        },
-        memory_limit: true,
-        swap_limit: true,
-        cpu_cfs_period: true,
-        cpu_cfs_quota: true,
-        pids_limit: true,
-        ipv4_forwarding: read("/proc/sys/net/ipv4/ip_forward") == "1",
-        n_fd: std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64),
-        system_time: Timestamp::now().to_string(),
-        logging_driver: call.daemon.options.log.driver.clone(),
-        cgroup_driver: "cgroupfs".into(),
-        cgroup_version: if unified { "2" } else { "1" }.into(),
-        kernel_version: kernel(),
-        operating_system: operating_system(),
-        os_type: "linux".into(),
-        architecture: std::env::consts::ARCH.into(),
-        index_server_address: "https://index.docker.io/v1/".into(),
-        registry_config: value!({"IndexConfigs": {}, "InsecureRegistryCIDRs": [], "Mirrors": null}),
-        ncpu: processors() as u64,
-        mem_total: memory(),
-        docker_root_dir: call.daemon.options.data_root.display().to_string(),
-        name: read("/proc/sys/kernel/hostname"),
-        server_version: VERSION.into(),
-        runtimes: [(RUNTIME.to_owned(), value!({"path": RUNTIME}))].into(),
-        default_runtime: RUNTIME.into(),
-        swarm: Swarm { local_node_state: "inactive".into(), ..Swarm::default() },
-        live_restore_enabled: true,
-        security_options: words(&["name=seccomp,profile=builtin"]),
-        firewall_backend: value!({"Driver": "nftables"}),
-        debug: call.daemon.options.level == crate::Level::Debug,
-        ..Info::default()
-    };
-    json_info(&info)
-}
-
-/// Containers and images do not need a containerd: the field is there only where one is.
-fn json_info(info: &Info) -> Result<Outcome, Error> {
-    let mut document = serde_json::to_value(info).map_err(|error| Error::Json(error.to_string()))?;
+    let info = convert::info::info(call).await;
+    let mut document = serde_json::to_value(&info).map_err(|error| Error::Json(error.to_string()))?;
+    // Containers and images do not need a containerd: the field is there only where one is.
     if let Value::Object(members) = &mut document {
         members.remove("Containerd");
     }
@@ -137,25 +86,7 @@ pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
-}
-
-fn kernel() -> String {
+/// The kernel's release.
+pub(crate) fn kernel() -> String {
     rustix::system::uname().release().to_string_lossy().into_owned()
-}
-
-/// In bytes.
-fn memory() -> u64 {
-    let line =
-        read("/proc/meminfo").lines().find_map(|line| line.strip_prefix("MemTotal:").map(str::to_owned));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kibibytes.unwrap_or(0) * 1024
-}
-
-/// The distribution's name (os-release(5)).
-fn operating_system() -> String {
-    let text = read("/etc/os-release");
-    let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    name.unwrap_or("Linux").trim_matches(['"', '\'']).to_owned()
 }
