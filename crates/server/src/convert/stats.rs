@@ -4,6 +4,7 @@ use sampan_api::body::{
     BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats, Throttling,
 };
 use sampan_engine::container::{self, IoEntry, LinkCounters, Sample};
+use std::collections::BTreeMap;
 
 /// A sample with the one before it; nothing but names of a container that does not run.
 pub(crate) fn stats(stats: &container::Stats, before: Option<&Sample>) -> Stats {
@@ -72,10 +73,42 @@ fn memory(sample: &Sample) -> MemoryStats {
     MemoryStats {
         usage: Some(memory.usage),
         max_usage: memory.max_usage,
-        stats: Some(memory.stats.clone()),
+        stats: Some(details(&memory.stats)),
         failcnt: Some(memory.failures).filter(|count| *count > 0),
         limit: Some(memory.limit.map_or(all, |limit| limit.min(all))),
     }
+}
+
+/// What Docker shows of version 1; of most there is a `total_`, too.
+const OF_VERSION_1: [&str; 17] = [
+    "active_anon",
+    "active_file",
+    "cache",
+    "dirty",
+    "inactive_anon",
+    "inactive_file",
+    "mapped_file",
+    "pgfault",
+    "pgmajfault",
+    "pgpgin",
+    "pgpgout",
+    "rss",
+    "rss_huge",
+    "unevictable",
+    "writeback",
+    LIMIT_OF_VERSION_1,
+    "hierarchical_memsw_limit",
+];
+/// Version 2 has nothing of this name.
+const LIMIT_OF_VERSION_1: &str = "hierarchical_memory_limit";
+
+/// The kernel's figures, as far as Docker shows them.
+fn details(all: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    if !all.contains_key(LIMIT_OF_VERSION_1) {
+        return all.clone();
+    }
+    let is_shown = |name: &str| OF_VERSION_1.contains(&name.strip_prefix("total_").unwrap_or(name));
+    all.iter().filter(|(name, _)| is_shown(name)).map(|(name, value)| (name.clone(), *value)).collect()
 }
 
 fn network(counters: &LinkCounters) -> NetworkStats {
@@ -96,6 +129,16 @@ fn network(counters: &LinkCounters) -> NetworkStats {
 mod tests {
     use super::*;
     use sampan_spec::{ContainerId, Timestamp};
+
+    #[test]
+    fn figures_of_version_1_are_those_that_docker_knows() {
+        let of =
+            |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1)).collect::<BTreeMap<_, _>>();
+        let shown = |names: &[&str]| details(&of(names)).into_keys().collect::<Vec<_>>();
+        let limit = LIMIT_OF_VERSION_1;
+        assert_eq!(shown(&[limit, "rss", "total_rss", "shmem", "total_swap"]), [limit, "rss", "total_rss"]);
+        assert_eq!(shown(&["anon", "shmem"]), ["anon", "shmem"]);
+    }
 
     #[test]
     fn a_sample_has_the_one_before_it() {
