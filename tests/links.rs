@@ -90,6 +90,30 @@ fn a_name_follows_its_container() {
     daemon.nothing_is_left();
 }
 
+/// A daemon may die before it has told of a new address; and who has spoilt its own file keeps nobody else from hearing.
+#[test]
+fn a_name_that_did_not_follow_does_so_with_the_next_daemon() {
+    let mut daemon = daemon();
+    run(&daemon, "run -d --name db bb sleep 1000");
+    run(&daemon, "run -d --name spoilt --link db:data bb sleep 1000");
+    run(&daemon, "run -d --name web --link db:data bb sleep 1000");
+    let hosts = |name: &str| {
+        format!("/proc/{}/root/etc/hosts", run(&daemon, &format!("inspect -f {{{{.State.Pid}}}} {name}")))
+    };
+    let (spoilt, file) = (hosts("spoilt"), hosts("web"));
+    std::fs::File::options().write(true).open(spoilt).unwrap().set_len(1 << 40).unwrap();
+    let ip = address(&daemon, "db");
+    let text = std::fs::read_to_string(&file).unwrap();
+    daemon.kill9();
+    std::fs::write(&file, text.replace(&ip, "10.213.0.99")).unwrap();
+    daemon.start_again();
+    eventually("the name has moved", || address_of(&daemon, "data", "web").as_deref() == Some(&ip));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(run(&daemon, "rm -l spoilt/data"), "spoilt/data");
+    run(&daemon, "rm -f web spoilt db");
+    daemon.nothing_is_left();
+}
+
 #[test]
 fn a_link_is_removed() {
     let daemon = daemon();

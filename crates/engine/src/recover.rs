@@ -6,7 +6,7 @@
 
 use crate::blocking::blocking;
 use crate::boot;
-use crate::container::{Container, Driver, MountPoint};
+use crate::container::{self, Container, Driver, MountPoint};
 use crate::engine::Engine;
 use crate::event::{self, Attributes};
 use crate::volume::{self, Orphans};
@@ -48,6 +48,7 @@ pub(crate) async fn all(engine: &Engine, found: Found) -> Result<Vec<ContainerId
             returning.push(id);
         }
     }
+    tell_addresses(engine).await;
     let volumes_of = engine.clone();
     blocking(move || volume::unmount_unused(volumes_of.volumes())).await?;
     collect(engine).await?;
@@ -73,9 +74,19 @@ async fn reunite(engine: &Engine, containers: &[Container], known: HashSet<Conta
     .await
 }
 
+/// A daemon that was killed between a start and what follows from it has not told those that are linked to the container.
+async fn tell_addresses(engine: &Engine) {
+    for handle in engine.containers().all() {
+        let snapshot = handle.snapshot();
+        if let Some(place) = &snapshot.state.endpoint {
+            container::tell_of_address(engine, &snapshot.container.id, place).await;
+        }
+    }
+}
+
 /// Removes layers and blobs that a daemon killed at work left, and that nothing needs.
 async fn collect(engine: &Engine) -> Result<()> {
-    let all = crate::container::list(engine).await;
+    let all = container::list(engine).await;
     let (store, in_use) = (engine.store().clone(), crate::image::in_use(engine, &all).await);
     let collected = blocking(move || {
         crate::image::expire(&store)?;

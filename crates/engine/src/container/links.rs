@@ -3,10 +3,11 @@
 
 use super::driver::{Command, Driver, Handle};
 use super::phase::{Verdict, Wish, allow};
-use super::{Config, Container, Link, NetworkMode, Peer, Snapshot, record};
+use super::{Config, Container, Endpoint, Link, NetworkMode, Peer, Snapshot, record};
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::{Error, Result, sandbox};
+use sampan_spec::ContainerId;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -128,26 +129,30 @@ pub fn names(all: &[Snapshot]) -> Vec<(String, String)> {
 }
 
 /// A container runs, perhaps at another address than before: those that know it by a link hear of it.
-pub(super) async fn tell(driver: &Driver) {
-    let by: Vec<Handle> = driver.engine.containers().linking(&driver.container.id);
-    let Some(place) = driver.endpoint.as_ref().filter(|_| !by.is_empty()) else { return };
-    let (engine, id, address) = (driver.engine.clone(), driver.container.id.clone(), place.address.address());
+pub(crate) async fn tell(engine: &Engine, id: &ContainerId, place: &Endpoint) {
+    let by: Vec<Handle> = engine.containers().linking(id);
+    if by.is_empty() {
+        return;
+    }
+    let (engine, id, address) = (engine.clone(), id.clone(), place.address.address());
     let told = blocking(move || {
-        by.iter().try_for_each(|handle| {
-            let snapshot = handle.snapshot();
-            let links = snapshot.container.config.host.links.iter();
-            let aliases: Vec<String> = links
-                .filter(|link| link.peer == Peer::Is(id.clone()))
-                .map(|link| link.alias.clone())
-                .collect();
-            sandbox::move_hosts(&engine, &snapshot.bundle, &aliases, Some(address))
-        })
+        by.iter().for_each(|handle| tell_one(&engine, handle, &id, address));
+        Ok::<_, Error>(())
     });
     if let Err(e) = told.await {
-        tracing::warn!(
-            container = driver.container.id.short(),
-            "its new address is not known everywhere: {e}"
-        );
+        tracing::warn!("a container's new address is not known to those that are linked to it: {e}");
+    }
+}
+
+/// What goes wrong is that container's own: others are told all the same.
+fn tell_one(engine: &Engine, by: &Handle, id: &ContainerId, address: Ipv4Addr) {
+    let snapshot = by.snapshot();
+    let links = snapshot.container.config.host.links.iter();
+    let links = links.filter(|link| link.peer == Peer::Is(id.clone()));
+    let aliases: Vec<String> = links.map(|link| link.alias.clone()).collect();
+    if let Err(e) = sandbox::move_hosts(engine, &snapshot.bundle, &aliases, Some(address)) {
+        let container = snapshot.container.id.short();
+        tracing::warn!(container, "it does not know the address of {}: {e}", id.short());
     }
 }
 
@@ -176,7 +181,9 @@ pub(super) async fn unlink_in_turn(driver: &mut Driver, alias: String) -> Result
     driver.publish();
     if driver.phase().is_active() {
         let (engine, bundle) = (driver.engine.clone(), driver.paths.bundle.clone());
-        blocking(move || sandbox::move_hosts(&engine, &bundle, &[alias], None)).await?;
+        let gone = blocking(move || sandbox::move_hosts(&engine, &bundle, &[alias], None)).await;
+        // The link is gone all the same.
+        gone.unwrap_or_else(|e| tracing::warn!("a name of a removed link stays: {e}"));
     }
     Ok(())
 }

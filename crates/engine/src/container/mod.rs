@@ -82,7 +82,7 @@ pub use wait::{Waiting, wait};
 
 pub(crate) use driver::{Driver, Handle};
 pub(crate) use health::command as health_command;
-pub(crate) use links::{Linked, of as linked};
+pub(crate) use links::{Linked, of as linked, tell as tell_of_address};
 pub(crate) use registry::Registry;
 pub(crate) use seccomp::{Host as SeccompHost, parse_kernel};
 

@@ -187,7 +187,10 @@ fn let_process_run<'a>(start: &'a mut Start<'_>) -> Doing<'a, Result<()>> {
             return Err(start.failed(error));
         }
         start.see_it_run().await;
-        links::tell(start.driver).await;
+        let driver = &*start.driver;
+        if let Some(place) = &driver.endpoint {
+            links::tell(&driver.engine, &driver.container.id, place).await;
+        }
         Ok(())
     })
 }
