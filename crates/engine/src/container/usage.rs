@@ -18,13 +18,13 @@ pub struct Measured {
 /// # Errors
 /// Not because of one container: if it cannot be measured it counts as empty, and the log tells why.
 pub async fn measured(engine: &Engine) -> Result<Vec<Measured>> {
-    engine.measuring().containers.get(measure(engine)).await
+    engine.measuring().containers.get(measure(engine.clone())).await
 }
 
-async fn measure(engine: &Engine) -> Result<Vec<Measured>> {
+async fn measure(engine: Engine) -> Result<Vec<Measured>> {
     let mut all = Vec::new();
-    for snapshot in list(engine).await {
-        let sizes = sizes(engine, &snapshot).await.unwrap_or_else(|error| {
+    for snapshot in list(&engine).await {
+        let sizes = sizes(&engine, &snapshot).await.unwrap_or_else(|error| {
             tracing::warn!(container = snapshot.container.id.short(), "not measured: {error}");
             Sizes::default()
         });
