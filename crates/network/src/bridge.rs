@@ -13,6 +13,10 @@ const ALIAS: &str = "sampan";
 /// remembered because it lives exactly as long: over the daemon's death and a reload of the firewall, not over a reboot.
 const ALIAS_FORWARDING: &str = "sampan forwarding";
 
+/// What has a shorter prefix is no network: VPNs have ways to the whole world in halves or eighths, as a default route that goes
+/// before the other.
+const SHORTEST_NETWORK: u8 = 8;
+
 /// The bridge that should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeConfig {
@@ -44,7 +48,7 @@ pub fn ensure_bridge(config: &BridgeConfig) -> Result<Bridge, Error> {
     };
     let gateway = match config.gateway.or(present.first().copied()) {
         Some(gateway) => gateway,
-        None => ipam::first_free(&taken(&socket)?).ok_or(Error::NoFreeSubnet)?,
+        None => first_free(&socket)?.ok_or(Error::NoFreeSubnet)?,
     };
     let link = match found {
         Some(link) => link,
@@ -56,16 +60,19 @@ pub fn ensure_bridge(config: &BridgeConfig) -> Result<Bridge, Error> {
     Ok(Bridge { name: config.name.clone(), index: link.index, gateway })
 }
 
-/// Refuses a subnet that overlaps one which the host has a way to, through another link than this bridge.
+/// Refuses a subnet that overlaps one which the host has a way to, through another link than this bridge. A bridge that has
+/// this very address keeps it, whatever came after it: its containers need their daemon.
 pub fn refuse_taken(name: &str, gateway: Ipv4Net) -> Result<(), Error> {
     let socket = Socket::open(Family::Route).map_err(|source| set_up_error(name, source))?;
-    let own = find(&socket, name)?.map(|link| link.index);
-    let routes = netlink::routes(&socket).map_err(|source| Error::List { what: "routes", source })?;
-    let all = list_addresses(&socket)?.into_iter().chain(routes);
-    let mut others = all.filter(|address| Some(address.link) != own);
-    let taken = others
-        .find_map(|address| Some((address.link, net(address)?)).filter(|(_, net)| net.overlaps(gateway)));
-    let Some((link, taken)) = taken else { return Ok(()) };
+    let own = find(&socket, name)?;
+    if let Some(link) = &own
+        && addresses_of(&socket, link)?.contains(&gateway)
+    {
+        return Ok(());
+    }
+    let own = own.map(|link| link.index);
+    let mut others = ways(&socket)?.into_iter().filter(|(link, _)| Some(*link) != own);
+    let Some((link, taken)) = others.find(|(_, net)| net.overlaps(gateway)) else { return Ok(()) };
     let link = netlink::link_at(&socket, link).map_err(|source| Error::List { what: "links", source })?;
     let link = link.map_or_else(|| "several links".to_owned(), |link| link.name);
     Err(Error::SubnetTaken { subnet: gateway.network(), taken: taken.network(), link })
@@ -149,14 +156,21 @@ fn set_addresses(
     Ok(())
 }
 
+fn first_free(socket: &Socket) -> Result<Option<Ipv4Net>, Error> {
+    let taken: Vec<Ipv4Net> = ways(socket)?.into_iter().map(|(_, net)| net).collect();
+    Ok(ipam::first_free(&taken))
+}
+
 fn addresses_of(socket: &Socket, link: &Link) -> Result<Vec<Ipv4Net>, Error> {
     Ok(list_addresses(socket)?.into_iter().filter(|a| a.link == link.index).filter_map(net).collect())
 }
 
-/// Every network that the host knows a way to.
-fn taken(socket: &Socket) -> Result<Vec<Ipv4Net>, Error> {
+/// Every network that the host knows a way to, and the link it goes through.
+fn ways(socket: &Socket) -> Result<Vec<(u32, Ipv4Net)>, Error> {
     let routes = netlink::routes(socket).map_err(|source| Error::List { what: "routes", source })?;
-    Ok(list_addresses(socket)?.into_iter().chain(routes).filter_map(net).collect())
+    let all = list_addresses(socket)?.into_iter().chain(routes);
+    let all = all.filter_map(|address| Some((address.link, net(address)?)));
+    Ok(all.filter(|(_, net)| net.prefix() >= SHORTEST_NETWORK).collect())
 }
 
 fn is_ours(link: &Link) -> bool {

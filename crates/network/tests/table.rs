@@ -4,8 +4,8 @@ mod common;
 
 use common::{Host, Space, ask, id, isolated, net, output, tcp_mapping as mapping};
 use sampan_network::{
-    BridgeConfig, Error, Mac, PortMapping, attach, detach, endpoint, ensure_bridge, firewall, remove_bridge,
-    sweep,
+    BridgeConfig, Error, Mac, PortMapping, attach, detach, endpoint, ensure_bridge, firewall, refuse_taken,
+    remove_bridge, sweep,
 };
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -162,6 +162,26 @@ fn the_bridge_is_made_changed_and_removed() {
             ensure_bridge(&BridgeConfig { name: "lo".to_owned(), gateway: None }),
             Err(Error::NotABridge { .. })
         ));
+    });
+}
+
+#[test]
+fn ways_to_others_keep_a_subnet_from_a_bridge() {
+    isolated(|| {
+        let route = |to: &str| output("ip", &["route", "add", to, "dev", "lo"]);
+        // As VPNs do to take all traffic.
+        ["0.0.0.0/1", "128.0.0.0/1"].into_iter().for_each(|half| drop(route(half)));
+        let config = |gateway| BridgeConfig { name: "test0".to_owned(), gateway };
+        let gateway = net("10.7.0.1/24");
+        refuse_taken("test0", gateway).unwrap();
+        assert_eq!(ensure_bridge(&config(None)).unwrap().gateway, net("172.18.0.1/16"));
+        ensure_bridge(&config(Some(gateway))).unwrap();
+        route("10.0.0.0/8");
+        refuse_taken("test0", gateway).unwrap();
+        for (name, gateway) in [("test0", net("10.8.0.1/24")), ("test1", net("10.8.0.1/24"))] {
+            let refused = refuse_taken(name, gateway);
+            assert!(matches!(refused, Err(Error::SubnetTaken { .. })), "{refused:?}");
+        }
     });
 }
 
