@@ -72,7 +72,7 @@ pub(super) fn plan(check: &Healthcheck, process: Process) -> HealthCheck {
         timeout: time(check.timeout, TIMEOUT),
         start_period: time(check.start_period, 0),
         start_interval: time(check.start_interval, START_INTERVAL),
-        retries: u32::try_from(check.retries).ok().filter(|count| *count > 0).unwrap_or(RETRIES),
+        retries: if check.retries > 0 { u32::try_from(check.retries).unwrap_or(u32::MAX) } else { RETRIES },
     }
 }
 
@@ -125,6 +125,12 @@ mod tests {
         let plan = plan(&check(&["CMD", "a"], 5_000_000, 0), Process::default());
         assert_eq!((plan.interval, plan.timeout, plan.retries), (5_000_000, 30 * SECOND, 3));
         assert_eq!((plan.start_period, plan.start_interval), (0, 5 * SECOND));
+    }
+
+    #[test]
+    fn more_retries_than_anybody_counts_are_not_few() {
+        let retries = |asked| plan(&check(&["CMD", "a"], 0, asked), Process::default()).retries;
+        assert_eq!([1, 1 << 32, i64::MAX].map(retries), [1, u32::MAX, u32::MAX]);
     }
 
     #[test]
