@@ -16,6 +16,7 @@ use crate::Launch;
 use crate::failure::{OrFail, failure, stage};
 use crate::limits::{device_rules, limits};
 use crate::options::{Options, root_propagation};
+use rustix::fs::{Mode, OFlags};
 use sampan_spec::bundle::RootFs;
 use sampan_spec::journal::Failure;
 use sampan_spec::oci::{self, Linux, LinuxDeviceType, LinuxNamespaceType};
@@ -180,12 +181,10 @@ fn namespaces(linux: &Linux, kept_network: Option<&OwnedFd>) -> Result<Namespace
         let path = namespace.path.as_ref().filter(|p| !p.as_os_str().is_empty());
         let joined = match (path, kept_network) {
             (Some(path), _) => {
-                let opened = std::fs::File::open(path);
-                Some(
-                    opened
-                        .or_fail(stage::NAMESPACES, || format!("open namespace {}", path.display()))?
-                        .into(),
-                )
+                // What is none of the kernel's files could make us wait.
+                let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+                let opened = rustix::fs::open(path, flags, Mode::empty());
+                Some(opened.or_fail(stage::NAMESPACES, || format!("open namespace {}", path.display()))?)
             }
             (None, Some(kept)) if kind == Namespaces::NETWORK => {
                 Some(kept.try_clone().or_fail(stage::NAMESPACES, || "keep the network namespace")?)

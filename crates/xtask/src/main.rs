@@ -23,6 +23,7 @@ use std::env;
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
+  build             build both programs optimised, side by side in the target folder
   run ARG...        build both programs optimised, then `sampan run ARG...`
   test [ARG...]     install what tests need, then check format, lints and house rules, and run every test;
                     ARGs go to `cargo test`, and the checks are left out
@@ -37,6 +38,8 @@ fn main() -> Result<()> {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
+        "build" => run::build()
+            .map(|programs| println!("{}\n{}", programs.sampan.display(), programs.runtime.display())),
         "run" => run::run(&rest),
         "test" => test::test(&rest),
         "setup" => setup::setup(),
