@@ -142,8 +142,9 @@ fn resolv_conf(engine: &Engine, container: &Container) -> String {
     file.overridden(&dns).to_string()
 }
 
-fn read(path: &str) -> Option<String> {
-    std::fs::read_to_string(path).ok()
+/// Whatever else stands in a file of the host, its lines count: a remark in another encoding does not make it unreadable.
+fn read(path: impl AsRef<Path>) -> Option<String> {
+    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -158,6 +159,15 @@ mod tests {
         let moved = |to| String::from_utf8(moved(text.as_bytes(), &names, to)).unwrap();
         assert_eq!(moved(to), text.replacen("10.0.0.2", "10.0.0.9", 1));
         assert_eq!(moved(None), text.split_once('\n').unwrap().1);
+    }
+
+    #[test]
+    fn a_remark_in_another_encoding_hides_no_server() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, b"# par d\xe9faut\nnameserver 10.0.0.1\n").unwrap();
+        let host = ResolvConf::of_host(&read(file.path()).unwrap(), || None);
+        assert_eq!(host.within_reach().to_string(), "nameserver 10.0.0.1\n");
+        assert_eq!(read("/nowhere"), None);
     }
 
     #[test]
