@@ -2,9 +2,9 @@
 
 use crate::container::{Handle, start};
 use crate::engine::Engine;
-use sampan_spec::ContainerId;
 use sampan_spec::bundle::Restart;
 use sampan_spec::journal::{Status, Summary};
+use sampan_spec::{ContainerId, with_sources};
 use tokio::task::JoinSet;
 
 /// This boot's id. A debug build takes it from `SAMPAN_BOOT_ID`, so that tests need not boot.
@@ -67,7 +67,9 @@ fn next_round(left: &mut Vec<(ContainerId, Vec<ContainerId>)>) -> Vec<ContainerI
 async fn start_one(engine: Engine, id: ContainerId) {
     match start(&engine, id.as_str()).await {
         Ok(()) => tracing::info!(container = id.short(), "started again after the boot"),
-        Err(e) => tracing::error!(container = id.short(), "not started again after the boot: {e}"),
+        Err(e) => {
+            tracing::error!(container = id.short(), "not started again after the boot: {}", with_sources(&e))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::event::{self, Attributes};
 use crate::volume::{self, Orphans};
 use crate::{Error, Result, sandbox};
 use sampan_logs::journal;
-use sampan_spec::ContainerId;
+use sampan_spec::{ContainerId, with_sources};
 use sampan_store::gc;
 use sampan_store::records::Scan;
 use std::collections::HashSet;
@@ -130,13 +130,13 @@ fn remove_unclaimed(folder: &Path, known: &HashSet<ContainerId>, kept: &HashSet<
 async fn bring_back(engine: &Engine, container: Container, boot: &str) -> bool {
     let id = container.id.clone();
     if let Err(e) = engine.containers().take_name(&container.name, &id) {
-        tracing::error!(container = id.short(), "not brought back: {e}");
+        tracing::error!(container = id.short(), "not brought back: {}", with_sources(&e));
         return false;
     }
     let path = engine.paths().container(&id, container.config.host.auto_remove).journal();
     let entries = blocking(move || journal::read(&path, 0)).await;
     let entries = entries.unwrap_or_else(|e| {
-        tracing::error!(container = id.short(), "its journal: {e}");
+        tracing::error!(container = id.short(), "its journal: {}", with_sources(&e));
         Vec::new()
     });
     let mut driver = Driver::new(engine, container);

@@ -16,7 +16,7 @@ use sampan_network::{
     Bridge, BridgeConfig, Firewall, Ipam, Ipv4Net, Mac, PortMapping, Ports, attach as join, endpoint,
     ensure_bridge, firewall, refuse_taken,
 };
-use sampan_spec::{ContainerId, NetworkId};
+use sampan_spec::{ContainerId, NetworkId, with_sources};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -189,12 +189,12 @@ impl Network {
         let guard = move || {
             // What is published already stays so: the table may have been lost while there was no daemon.
             if let Err(e) = network.publish_all() {
-                tracing::error!("the published ports: {e}");
+                tracing::error!("the published ports: {}", with_sources(&e));
             }
             // Its other end is never closed: the thread ends with the process.
             let Ok((stop, _open)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return };
             if let Err(e) = firewall::watch(&network.firewall, stop.as_fd(), || network.put_back()) {
-                tracing::error!("the firewall is not watched any more: {e}");
+                tracing::error!("the firewall is not watched any more: {}", with_sources(&e));
             }
         };
         std::thread::Builder::new().name("firewall".into()).spawn(guard).map(drop).map_err(failed)
@@ -221,7 +221,7 @@ impl Network {
     fn take_again(&self, id: &ContainerId, place: &Endpoint) -> Result<()> {
         let bridge = self.bridge().clone();
         if let Err(e) = endpoint::rejoin(id, &bridge) {
-            tracing::error!(container = id.short(), "it is cut off from the network: {e}");
+            tracing::error!(container = id.short(), "it is cut off from the network: {}", with_sources(&e));
         }
         let mut leases = self.leases();
         leases.connected.insert(id.clone(), place.ports.clone());
@@ -306,7 +306,11 @@ pub(crate) async fn attach(
 pub(crate) async fn detach(driver: &Driver, place: &Endpoint) {
     let (network, id, place) = (driver.engine.network().clone(), driver.container.id.clone(), place.clone());
     if let Err(e) = blocking(move || network.detach(&id, &place)).await {
-        tracing::error!(container = driver.container.id.short(), "its ports could not be taken back: {e}");
+        tracing::error!(
+            container = driver.container.id.short(),
+            "its ports could not be taken back: {}",
+            with_sources(&e)
+        );
     }
 }
 
@@ -337,6 +341,10 @@ pub(crate) async fn restore(driver: &mut Driver) {
     };
     match blocking(read).await {
         Ok(place) => driver.endpoint = place,
-        Err(e) => tracing::error!(container = driver.container.id.short(), "its place in the network: {e}"),
+        Err(e) => tracing::error!(
+            container = driver.container.id.short(),
+            "its place in the network: {}",
+            with_sources(&e)
+        ),
     }
 }

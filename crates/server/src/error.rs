@@ -4,8 +4,8 @@ use http::StatusCode;
 use sampan_api::filters::FilterError;
 use sampan_api::query::NotANumber;
 use sampan_api::version::Unsupported;
+pub(crate) use sampan_spec::with_sources;
 use sampan_spec::{ErrorKind, ParseReferenceError, ParseSignalError};
-use std::error::Error as StdError;
 
 /// A request is refused. Display is the text for the user, in Docker's words where Docker has some.
 #[derive(Debug, thiserror::Error)]
@@ -156,21 +156,6 @@ pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// An error's text with its sources; one that the text repeats already is left out.
-pub(crate) fn with_sources(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,20 +170,5 @@ mod tests {
         ] {
             assert_eq!(error.status().as_u16(), status, "{error}");
         }
-    }
-
-    #[test]
-    fn sources_are_told_once() {
-        #[derive(Debug, thiserror::Error)]
-        enum Layer {
-            #[error("outer")]
-            Outer(#[source] Box<Layer>),
-            #[error("outer with inner")]
-            Repeats(#[source] Box<Layer>),
-            #[error("inner")]
-            Inner,
-        }
-        assert_eq!(with_sources(&Layer::Outer(Layer::Inner.into())), "outer: inner");
-        assert_eq!(with_sources(&Layer::Repeats(Layer::Inner.into())), "outer with inner");
     }
 }

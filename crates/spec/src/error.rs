@@ -1,6 +1,7 @@
 //! What kind of failure an error is, as far as a caller needs to tell kinds apart.
 
 use serde::{Deserialize, Serialize};
+use std::error::Error;
 
 /// A closed list of kinds. Every error enum of the engine maps its variants onto it with a `kind()` method; the HTTP
 /// server maps it onto a status code, the command line onto an exit code.
@@ -23,4 +24,39 @@ pub enum ErrorKind {
     Unavailable,
     /// Anything else that went wrong on this host: 500.
     System,
+}
+
+/// An error's text with its sources; one that the text repeats already is left out.
+pub fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        enum Layer {
+            #[error("outer")]
+            Outer(#[source] Box<Layer>),
+            #[error("outer with inner")]
+            Repeats(#[source] Box<Layer>),
+            #[error("inner")]
+            Inner,
+        }
+        assert_eq!(with_sources(&Layer::Outer(Layer::Inner.into())), "outer: inner");
+        assert_eq!(with_sources(&Layer::Repeats(Layer::Inner.into())), "outer with inner");
+    }
 }

@@ -22,7 +22,7 @@ pub mod stream;
 
 pub use digest::{Digest, ParseDigestError};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
-pub use error::ErrorKind;
+pub use error::{ErrorKind, with_sources};
 pub use id::{ClientId, ContainerId, ExecId, NetworkId, ParseIdError};
 pub use jiff::Timestamp;
 

@@ -13,6 +13,7 @@ use sampan_logs::journal::{self, JournalError};
 use sampan_spec::bundle::{CONFIG, RootFs, SUPERVISE, Sandbox, Stdin, Stop, Supervise, VERSION};
 use sampan_spec::journal::Event;
 use sampan_spec::monitor::Request;
+use sampan_spec::with_sources;
 use sampan_store::{images, snapshots};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -217,7 +218,8 @@ pub(crate) async fn catch_up(driver: &mut Driver) {
         if let Err(e) = killed {
             tracing::error!(
                 container = driver.container.id.short(),
-                "its processes could not be killed: {e}"
+                "its processes could not be killed: {}",
+                with_sources(&e)
             );
         }
         write_entry(driver, Event::MonitorLost).await;
@@ -238,7 +240,7 @@ async fn journal_entries(driver: &Driver) -> Vec<sampan_spec::journal::Entry> {
     let (path, after) = (driver.paths.journal(), driver.summary.seq);
     let entries = blocking(move || journal::read(&path, after)).await;
     entries.unwrap_or_else(|e| {
-        tracing::error!(container = driver.container.id.short(), "its journal: {e}");
+        tracing::error!(container = driver.container.id.short(), "its journal: {}", with_sources(&e));
         Vec::new()
     })
 }
@@ -248,7 +250,9 @@ pub(super) async fn write_entry(driver: &mut Driver, event: Event) {
     let path = driver.paths.journal();
     match blocking(move || open_journal(&path)?.append(event)).await {
         Ok(entry) => driver.fold(&entry),
-        Err(e) => tracing::error!(container = driver.container.id.short(), "its journal: {e}"),
+        Err(e) => {
+            tracing::error!(container = driver.container.id.short(), "its journal: {}", with_sources(&e))
+        }
     }
 }
 
@@ -268,7 +272,7 @@ pub(crate) async fn remove_files(bundle: &Path) {
     let bundle = bundle.to_owned();
     let removed = blocking(move || remove_runtime_files(&bundle)).await;
     if let Err(e) = removed {
-        tracing::warn!("{e}");
+        tracing::warn!("{}", with_sources(&e));
     }
 }
 

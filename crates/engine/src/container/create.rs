@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::paths::ContainerPaths;
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
-use sampan_spec::{ContainerId, Timestamp};
+use sampan_spec::{ContainerId, Timestamp, with_sources};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -190,7 +190,7 @@ fn remove_volumes(create: &mut Create) -> Doing<'_, ()> {
             Ok::<_, Error>(())
         });
         if let Err(e) = released.await {
-            tracing::error!("volumes of a container that was not made: {e}");
+            tracing::error!("volumes of a container that was not made: {}", with_sources(&e));
         }
     })
 }

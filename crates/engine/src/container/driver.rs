@@ -14,9 +14,9 @@ use crate::monitor::{Connection, Entries};
 use crate::network::Which;
 use crate::paths::ContainerPaths;
 use crate::{Error, Result, sandbox};
-use sampan_spec::ContainerId;
 use sampan_spec::journal::{Entry, Event, Summary};
 use sampan_spec::monitor::Request;
+use sampan_spec::{ContainerId, with_sources};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -352,7 +352,7 @@ impl Driver {
             Ok::<_, Error>(())
         });
         if let Err(e) = unmounted.await {
-            tracing::error!(container = self.container.id.short(), "its volumes: {e}");
+            tracing::error!(container = self.container.id.short(), "its volumes: {}", with_sources(&e));
         }
     }
 
@@ -360,7 +360,11 @@ impl Driver {
     async fn after_the_end(&mut self) {
         if self.container.config.host.auto_remove {
             if let Err(e) = remove::when_over(self).await {
-                tracing::error!(container = self.container.id.short(), "removal after the end failed: {e}");
+                tracing::error!(
+                    container = self.container.id.short(),
+                    "removal after the end failed: {}",
+                    with_sources(&e)
+                );
             }
         } else if let Some(monitor) = self.monitor.take() {
             self.leaving = Some(tokio::spawn(let_go(monitor, self.paths.bundle.clone())));

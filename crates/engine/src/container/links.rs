@@ -7,7 +7,7 @@ use super::{Config, Container, Endpoint, Link, NetworkMode, Peer, Snapshot, reco
 use crate::blocking::blocking;
 use crate::engine::Engine;
 use crate::{Error, Result, sandbox};
-use sampan_spec::ContainerId;
+use sampan_spec::{ContainerId, with_sources};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -140,7 +140,10 @@ pub(crate) async fn tell(engine: &Engine, id: &ContainerId, place: &Endpoint) {
         Ok::<_, Error>(())
     });
     if let Err(e) = told.await {
-        tracing::warn!("a container's new address is not known to those that are linked to it: {e}");
+        tracing::warn!(
+            "a container's new address is not known to those that are linked to it: {}",
+            with_sources(&e)
+        );
     }
 }
 
@@ -152,7 +155,7 @@ fn tell_one(engine: &Engine, by: &Handle, id: &ContainerId, address: Ipv4Addr) {
     let aliases: Vec<String> = links.map(|link| link.alias.clone()).collect();
     if let Err(e) = sandbox::move_hosts(engine, &snapshot.bundle, &aliases, Some(address)) {
         let container = snapshot.container.id.short();
-        tracing::warn!(container, "it does not know the address of {}: {e}", id.short());
+        tracing::warn!(container, "it does not know the address of {}: {}", id.short(), with_sources(&e));
     }
 }
 
@@ -183,7 +186,7 @@ pub(super) async fn unlink_in_turn(driver: &mut Driver, alias: String) -> Result
         let (engine, bundle) = (driver.engine.clone(), driver.paths.bundle.clone());
         let gone = blocking(move || sandbox::move_hosts(&engine, &bundle, &[alias], None)).await;
         // The link is gone all the same.
-        gone.unwrap_or_else(|e| tracing::warn!("a name of a removed link stays: {e}"));
+        gone.unwrap_or_else(|e| tracing::warn!("a name of a removed link stays: {}", with_sources(&e)));
     }
     Ok(())
 }

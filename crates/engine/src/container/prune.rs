@@ -4,6 +4,7 @@ use super::{Removal, Snapshot, list, remove, sizes};
 use crate::Error;
 use crate::engine::Engine;
 use crate::event::{self, Kind};
+use sampan_spec::with_sources;
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,11 @@ pub async fn prune(engine: &Engine, fits: impl Fn(&Snapshot) -> bool) -> Pruned 
             }
             // It was started or removed meanwhile.
             Err(Error::RemoveRunning { .. } | Error::NoSuchContainer(_) | Error::Removing(_)) => {}
-            Err(error) => tracing::warn!(container = snapshot.container.id.short(), "not pruned: {error}"),
+            Err(error) => tracing::warn!(
+                container = snapshot.container.id.short(),
+                "not pruned: {}",
+                with_sources(&error)
+            ),
         }
     }
     event::of_all(engine, Kind::Container, pruned.bytes);

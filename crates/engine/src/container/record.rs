@@ -4,6 +4,7 @@ use super::Container;
 use crate::Result;
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use sampan_spec::with_sources;
 
 /// Writes a record, or replaces it.
 pub(super) async fn write(engine: &Engine, container: &Container) -> Result<()> {
@@ -22,6 +23,10 @@ pub(super) async fn write(engine: &Engine, container: &Container) -> Result<()> 
 /// Undoes a [`write`]: the record is again what it was.
 pub(super) async fn write_back(engine: &Engine, container: &Container) {
     if let Err(e) = write(engine, container).await {
-        tracing::error!(container = container.id.short(), "its former record was not written back: {e}");
+        tracing::error!(
+            container = container.id.short(),
+            "its former record was not written back: {}",
+            with_sources(&e)
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::event::Attributes;
 use crate::paths::ContainerPaths;
 use crate::steps::fail_on_purpose;
 use crate::{Error, Result, sandbox};
-use sampan_spec::Signal;
 use sampan_spec::monitor::Request;
+use sampan_spec::{Signal, with_sources};
 use std::io;
 use std::path::Path;
 
@@ -121,7 +121,7 @@ async fn take_away(driver: &mut Driver, and_volumes: bool) -> Result<()> {
             Ok::<_, Error>(())
         });
         if let Err(e) = deleted.await {
-            tracing::error!("a removed container's volumes: {e}");
+            tracing::error!("a removed container's volumes: {}", with_sources(&e));
         }
     });
     Ok(())
@@ -152,7 +152,7 @@ pub(crate) async fn remove_files(paths: ContainerPaths) {
         [&paths.home, &paths.bundle].into_iter().try_for_each(|folder| remove_tree(folder))
     });
     if let Err(e) = removed.await {
-        tracing::error!("a removed container's files: {e}");
+        tracing::error!("a removed container's files: {}", with_sources(&e));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result};
 use sampan_spec::bundle::Restart;
 use sampan_spec::monitor::Request;
+use sampan_spec::with_sources;
 use std::sync::Arc;
 
 /// What is to change. Limits that are not given stay as they are.
@@ -72,7 +73,8 @@ pub(super) async fn catch_up(driver: &Driver) {
     if let Err(error) = tell_monitor(driver, &driver.container, &nothing).await {
         tracing::error!(
             container = driver.container.id.short(),
-            "its limits are not those of its record: {error}"
+            "its limits are not those of its record: {}",
+            with_sources(&error)
         );
     }
 }
@@ -93,7 +95,11 @@ fn tell<'a>(change: &'a mut Change<'_>) -> Doing<'a, Result<()>> {
         if told.is_err() {
             let back = tell_monitor(change.driver, old, &new.config.host.resources).await;
             if let Err(error) = back {
-                tracing::error!(container = old.id.short(), "its former limits were not set again: {error}");
+                tracing::error!(
+                    container = old.id.short(),
+                    "its former limits were not set again: {}",
+                    with_sources(&error)
+                );
             }
         }
         told.map_err(|error| Error::Update { id: old.id.to_string(), reason: error.to_string() })

@@ -3,6 +3,7 @@
 use super::{Sizes, Snapshot, list, sizes};
 use crate::Result;
 use crate::engine::Engine;
+use sampan_spec::with_sources;
 
 /// A container and its size.
 #[derive(Clone, Debug)]
@@ -25,7 +26,11 @@ async fn measure(engine: Engine) -> Result<Vec<Measured>> {
     let mut all = Vec::new();
     for snapshot in list(&engine).await {
         let sizes = sizes(&engine, &snapshot).await.unwrap_or_else(|error| {
-            tracing::warn!(container = snapshot.container.id.short(), "not measured: {error}");
+            tracing::warn!(
+                container = snapshot.container.id.short(),
+                "not measured: {}",
+                with_sources(&error)
+            );
             Sizes::default()
         });
         all.push(Measured { snapshot, sizes });

@@ -4,7 +4,7 @@ use super::{Event, file};
 use crate::Result;
 use crate::blocking::blocking;
 use crate::engine::Engine;
-use sampan_spec::Timestamp;
+use sampan_spec::{Timestamp, with_sources};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -80,7 +80,7 @@ impl Followed {
                 self.ready = missed.map(Arc::new).collect();
                 self.last = self.ready.back().map_or(self.last, |event| event.number);
             }
-            Err(e) => tracing::warn!("a listener misses some events: {e}"),
+            Err(e) => tracing::warn!("a listener misses some events: {}", with_sources(&e)),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::file::{EventFile, Told};
 use super::{Event, News};
 use crate::Result;
 use crate::blocking::blocking;
+use sampan_spec::with_sources;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -112,7 +113,7 @@ impl Writer {
                 let Ok((back, result)) = written.await else { return };
                 file = back;
                 if let Err(e) = result {
-                    tracing::warn!("events were not written down: {e}");
+                    tracing::warn!("events were not written down: {}", with_sources(&e));
                 }
             }
             // Who waited may have gone away.

@@ -13,7 +13,7 @@ use crate::{Error, Result, container};
 use sampan_image::{ImageConfig, Index, MAX_DOCUMENT, Manifest, media};
 use sampan_registry::manifests::{Document, Target};
 use sampan_registry::{Registry, blobs, manifests};
-use sampan_spec::{Digest, ImageName, Platform, Reference};
+use sampan_spec::{Digest, ImageName, Platform, Reference, with_sources};
 use sampan_store::{Intake, Store, images, ingest, intake, names};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -274,7 +274,7 @@ fn abandon(pull: &mut Pull) -> Doing<'_, ()> {
         let all = container::list(&pull.engine).await;
         let in_use = super::in_use(&pull.engine, &all).await;
         if let Err(error) = blocking(move || intake::abandon(&intake, &in_use)).await {
-            tracing::warn!("what a failed pull has unpacked stays for now: {error}");
+            tracing::warn!("what a failed pull has unpacked stays for now: {}", with_sources(&error));
         }
     })
 }

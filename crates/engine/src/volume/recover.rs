@@ -2,7 +2,7 @@
 
 use super::{Volume, Volumes, discard, driver};
 use crate::{Error, Result};
-use sampan_spec::ContainerId;
+use sampan_spec::{ContainerId, with_sources};
 use sampan_store::records::Scan;
 use sampan_store::{Store, volumes};
 
@@ -25,7 +25,7 @@ pub(crate) fn recover(all: &Volumes, scan: Scan<Volume>) -> Result<()> {
         }
         volumes::make(&folder)?;
         if let Err(e) = volumes::recover(&folder) {
-            tracing::error!(volume = name, "its content: {e}");
+            tracing::error!(volume = name, "its content: {}", with_sources(&e));
         }
         all.insert(volume);
     }
@@ -47,7 +47,7 @@ impl Orphans<'_> {
                 let name = &snapshot.volume.name;
                 tracing::info!(volume = name, "removing what a removed container left");
                 if let Err(e) = discard(self.volumes, self.store, name) {
-                    tracing::error!(volume = name, "not removed: {e}");
+                    tracing::error!(volume = name, "not removed: {}", with_sources(&e));
                 }
             }
         }

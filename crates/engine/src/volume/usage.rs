@@ -4,6 +4,7 @@ use super::Snapshot;
 use crate::Result;
 use crate::blocking::blocking;
 use crate::engine::Engine;
+use sampan_spec::with_sources;
 
 /// A volume and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub async fn usage(engine: &Engine) -> Result<Vec<Usage>> {
 fn measure(engine: &Engine, snapshot: Snapshot) -> Usage {
     let name = &snapshot.volume.name;
     let measured = sampan_store::volumes::size(&engine.volumes().folder(name));
-    let bytes = measured.inspect_err(|error| tracing::warn!(volume = name, "not measured: {error}"));
+    let bytes =
+        measured.inspect_err(|error| tracing::warn!(volume = name, "not measured: {}", with_sources(&error)));
     Usage { bytes: bytes.ok(), snapshot }
 }

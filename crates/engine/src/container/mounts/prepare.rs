@@ -7,6 +7,7 @@ use crate::volume;
 use crate::{Error, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
+use sampan_spec::with_sources;
 use sampan_store::volumes::part;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -84,7 +85,7 @@ fn check_part(engine: &Engine, name: &str, subpath: &str) -> Result<()> {
 pub(crate) fn unmount(engine: &Engine, container: &Container) {
     for name in container.mounts.iter().filter_map(MountPoint::volume) {
         if let Err(error) = volume::unmount(engine.volumes(), name, &container.id) {
-            tracing::error!(volume = name, "not unmounted: {error}");
+            tracing::error!(volume = name, "not unmounted: {}", with_sources(&error));
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::container::Container;
 use crate::engine::Engine;
 use crate::event;
 use crate::volume::discard;
-use sampan_spec::{ContainerId, ErrorKind};
+use sampan_spec::{ContainerId, ErrorKind, with_sources};
 
 /// Gives back a container's volumes. With `and_remove` those without a name that nobody else uses are taken away; what is in
 /// them goes with the value that is returned. Blocks.
@@ -33,7 +33,7 @@ pub(super) fn release_points(
         // Somebody else uses it, or has removed it.
         Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => None,
         Err(error) => {
-            tracing::error!(volume = name, "not removed with its container: {error}");
+            tracing::error!(volume = name, "not removed with its container: {}", with_sources(&error));
             None
         }
     };
