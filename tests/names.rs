@@ -82,6 +82,13 @@ fn hardware_addresses() {
         daemon.run(Cli::Sampan, &["start", "one"]).ok();
     }
     daemon.sampan(&["rm", "-f", "one"]);
+    // Of a group, not of one: the kernel's reason is in the answer, and stays in the state.
+    let why = "pair interfaces: Cannot assign requested address (os error 99)";
+    daemon.sampan(&["create", "--name", "two", "--mac-address", "01:00:00:00:00:00", "bb", "true"]);
+    let output = daemon.run(Cli::Sampan, &["start", "two"]);
+    assert!(output.code == 1 && output.stderr.contains(why), "{output:?}");
+    assert!(inspected(&daemon, "two")["State"]["Error"].as_str().unwrap().ends_with(why));
+    daemon.sampan(&["rm", "two"]);
     daemon.nothing_is_left();
 }
 

@@ -7,9 +7,9 @@ use crate::engine::Engine;
 use crate::monitor::{CallError, Connection, Prepared};
 use crate::steps::{Doing, Step, nothing, run, step};
 use crate::{Error, Result, sandbox};
-use sampan_spec::Signal;
 use sampan_spec::journal::{Event, Failure};
 use sampan_spec::monitor::Request;
+use sampan_spec::{Signal, with_sources};
 use std::os::fd::OwnedFd;
 
 /// Starts a container.
@@ -65,7 +65,7 @@ impl<'d> Start<'d> {
         let Start { driver, reported, .. } = start;
         if let Err(error) = &result {
             if !reported {
-                let failure = Failure { stage: "engine".into(), errno: 0, message: error.to_string() };
+                let failure = Failure { stage: "engine".into(), errno: 0, message: with_sources(error) };
                 super::bundle::write_entry(driver, Event::StartFailed { failure }).await;
             }
             driver.over().await;
