@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 pub enum Operation {
     Ping,
     Version,
+    Login,
     Info,
     Events,
     DiskUsage,
@@ -87,6 +88,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     on("HEAD", "/_ping", Operation::Ping),
     on("GET", "/version", Operation::Version),
     on("GET", "/info", Operation::Info),
+    on("POST", "/auth", Operation::Login),
     on("GET", "/events", Operation::Events),
     on("GET", "/system/df", Operation::DiskUsage),
     on("POST", "/build/prune", Operation::BuildPrune),

@@ -1,5 +1,9 @@
 //! Credentials for registries, from Docker's file (`~/.docker/config.json`) and the programs that it names
-//! (`docker-credential-*`). Nothing is written: that is `login`'s.
+//! (`docker-credential-*`). What is written is in [`store`].
+
+mod store;
+
+pub(crate) use store::{forget, keep};
 
 use crate::print;
 use base64::Engine;
@@ -31,7 +35,7 @@ struct Auth {
 }
 
 /// What a program answers (docker/docker-credential-helpers, protocol `get`).
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Stored {
     username: String,
@@ -46,8 +50,21 @@ const TOKEN_USER: &str = "<token>";
 /// The header `X-Registry-Auth` for the registry `domain`. Where nothing is known it says so.
 pub(crate) fn header(domain: &str) -> String {
     let server = if domain == "docker.io" { DOCKERS } else { domain };
-    let auth = find(&read(), server, ask);
+    let auth = known(server);
     BASE64_URL_SAFE.encode(serde_json::to_string(&auth).unwrap_or_default())
+}
+
+/// What is known of the user at a server.
+pub(crate) fn known(server: &str) -> RegistryAuth {
+    find(&read(), server, ask)
+}
+
+/// The name in the file of what a user typed: Docker's own where he typed nothing, else the host.
+pub(crate) fn server(typed: Option<&str>) -> &str {
+    match typed.unwrap_or_default() {
+        "" | "docker.io" | DOCKERS => DOCKERS,
+        typed => host(typed),
+    }
 }
 
 /// The file, or an empty one. One that cannot be read is not the end of the world.
@@ -73,7 +90,7 @@ fn path() -> Option<PathBuf> {
 
 /// Asks the program that is named for this registry, or for all; else looks into the file.
 fn find(file: &ConfigFile, server: &str, ask: impl Fn(&str, &str) -> Option<Stored>) -> RegistryAuth {
-    let helper = file.cred_helpers.get(server).unwrap_or(&file.creds_store);
+    let helper = file.helper(server);
     let serveraddress = server.to_owned();
     if !helper.is_empty() {
         let stored = ask(helper, server).unwrap_or_default();
@@ -100,6 +117,13 @@ fn find(file: &ConfigFile, server: &str, ask: impl Fn(&str, &str) -> Option<Stor
         identitytoken: auth.identitytoken.clone(),
         registrytoken: auth.registrytoken.clone(),
         ..RegistryAuth::default()
+    }
+}
+
+impl ConfigFile {
+    /// The program that keeps what is for a server; empty: the file does.
+    fn helper(&self, server: &str) -> &str {
+        self.cred_helpers.get(server).unwrap_or(&self.creds_store)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The user's terminal: raw mode that is always undone, its size, and the keys that detach from a container.
 
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
 const WIDTH_WITHOUT_TERMINAL: usize = 80;
@@ -34,6 +34,39 @@ impl Drop for RawMode {
         // Nothing can be done about a terminal that went away.
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.before);
     }
+}
+
+/// Reads a line of standard input, which must be a terminal, without showing what is typed.
+///
+/// # Errors
+/// When the user breaks it off, or read(2) and termios(3) fail.
+pub(crate) fn hidden_line() -> io::Result<String> {
+    // Not with the keys that send signals: they would leave the terminal without its echo.
+    let _raw = RawMode::enter()?;
+    let typed = io::stdin().lock().bytes();
+    line_of(typed)?.ok_or_else(|| io::ErrorKind::Interrupted.into())
+}
+
+/// What is typed up to the end of a line; `None` after Ctrl-C.
+fn line_of(typed: impl Iterator<Item = io::Result<u8>>) -> io::Result<Option<String>> {
+    const BREAK: u8 = 3;
+    const END: u8 = 4;
+    let mut line = String::new();
+    let mut rest = Vec::new();
+    for byte in typed {
+        match byte? {
+            b'\r' | b'\n' | END => break,
+            BREAK => return Ok(None),
+            8 | 127 => _ = line.pop(),
+            byte => rest.push(byte),
+        }
+        // A character may have several bytes.
+        if let Ok(text) = std::str::from_utf8(&rest) {
+            line.push_str(text);
+            rest.clear();
+        }
+    }
+    Ok(Some(line))
 }
 
 /// Rows and columns of standard output, if it is a terminal.
@@ -150,6 +183,15 @@ mod tests {
         assert_eq!(parse_keys("ctrl-1"), None);
         assert_eq!(parse_keys("ab"), None);
         assert_eq!(DetachKeys::new("nonsense").keys, DEFAULT_KEYS);
+    }
+
+    #[test]
+    fn hidden_lines_are_edited() {
+        let line = |typed: &str| line_of(typed.bytes().map(Ok)).unwrap();
+        assert_eq!(line("s3cret\rmore").as_deref(), Some("s3cret"));
+        assert_eq!(line("sé\u{7f}\u{7f}\u{7f}pü\n").as_deref(), Some("pü"));
+        assert_eq!(line("abc\u{4}").as_deref(), Some("abc"));
+        assert_eq!(line("abc\u{3}"), None);
     }
 
     fn check(inputs: &[&[u8]], want: &[Typed]) {

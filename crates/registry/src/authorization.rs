@@ -31,8 +31,7 @@ pub(crate) async fn greet(place: &Place) -> Result<(), Error> {
     if place.access().greeted {
         return Ok(());
     }
-    let url = format!("{}/v2/", place.endpoint.base);
-    let arrived = redirect::follow(&place.transport, &url, &crate::request::headers(), None).await?;
+    let arrived = redirect::follow(&place.transport, &place.root(), &crate::request::headers(), None).await?;
     let refused = arrived.response.status() == StatusCode::UNAUTHORIZED && !arrived.elsewhere;
     let challenge = if refused { choose(arrived.response.headers()) } else { None };
     let mut access = place.access();
@@ -56,15 +55,32 @@ pub(crate) async fn header(registry: &Registry, place: &Place) -> Result<Option<
         (None, _) => Ok(None),
         (Some(_), Some(token)) => Ok(bearer(&token)),
         (Some(challenge), None) if challenge.scheme == BEARER => {
-            let token = token::fetch(registry, place, &challenge).await?;
+            let scope = format!("repository:{}:pull", registry.name.path());
+            let token = token::fetch(place, &challenge, credentials, Some(&scope)).await?;
             let header = bearer(&token.value);
             place.access().token = Some(token);
             Ok(header)
         }
         (Some(_), None) => match basic(credentials) {
-            None => Err(Error::NoCredentials { url: format!("{}/v2/", place.endpoint.base) }),
+            None => Err(Error::NoCredentials { url: place.root() }),
             header => Ok(header),
         },
+    }
+}
+
+/// The header that shows a registry who one is, and what its token server gave to be shown instead of the password.
+pub(crate) async fn prove(
+    place: &Place,
+    credentials: &Credentials,
+) -> Result<(Option<HeaderValue>, Option<String>), Error> {
+    let challenge = place.access().challenge.clone();
+    match (challenge, basic(credentials)) {
+        (Some(challenge), _) if challenge.scheme == BEARER => {
+            let token = token::fetch(place, &challenge, credentials, None).await?;
+            Ok((bearer(&token.value), token.identity))
+        }
+        (Some(_), None) => Err(Error::NoCredentials { url: place.root() }),
+        (_, header) => Ok((header, None)),
     }
 }
 

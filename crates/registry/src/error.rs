@@ -116,6 +116,22 @@ pub enum Error {
         /// What was asked for.
         url: String,
     },
+    /// It does not believe whom it was shown.
+    #[error("login attempt to {url} failed with status: {status}")]
+    LoginRefused {
+        /// Its address.
+        url: String,
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// Its token server does not believe whom it was shown.
+    #[error("Get \"{url}\": unauthorized: {reason}")]
+    Unauthorized {
+        /// The registry's address.
+        url: String,
+        /// What the server says.
+        reason: String,
+    },
     /// The registry sends one for a token to an address that must not see credentials.
     #[error("the registry {base} wants its credentials sent to {realm:?}, which is not protected")]
     Realm {
@@ -227,6 +243,7 @@ impl Error {
                 Some("DENIED" | "MANIFEST_UNKNOWN" | "NAME_UNKNOWN") => ErrorKind::NotFound,
                 _ => ErrorKind::System,
             },
+            Self::Unauthorized { .. } => ErrorKind::Unauthorized,
             Self::Manifest(_) | Self::Schema1 => ErrorKind::InvalidParameter,
             _ => ErrorKind::System,
         }

@@ -13,6 +13,7 @@ mod challenge;
 mod dial;
 mod endpoint;
 mod error;
+pub mod login;
 pub mod manifests;
 mod problem;
 mod redirect;

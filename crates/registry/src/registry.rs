@@ -60,16 +60,25 @@ pub(crate) struct Place {
 /// # Errors
 /// [`Error::Certificates`].
 pub fn open(config: &Config, name: &ImageName, credentials: Credentials) -> Result<Registry, Error> {
+    Ok(Registry { name: name.clone(), places: places(config, name.domain())?, credentials })
+}
+
+/// The addresses of a registry. Certificates are read from files.
+pub(crate) fn places(config: &Config, domain: &str) -> Result<Vec<Place>, Error> {
     let place = |endpoint: Endpoint| {
         let host = endpoint.base.split("://").last().unwrap_or_default();
         let transport = Transport::new(Dialer::new(), host, endpoint.careless)?;
         Ok(Place { transport, endpoint, access: Mutex::default() })
     };
-    let places = endpoints(config, name.domain()).into_iter().map(place).collect::<Result<_, Error>>()?;
-    Ok(Registry { name: name.clone(), places, credentials })
+    endpoints(config, domain).into_iter().map(place).collect()
 }
 
 impl Place {
+    /// The address that tells whether it is a registry, and whom it believes.
+    pub(crate) fn root(&self) -> String {
+        format!("{}/v2/", self.endpoint.base)
+    }
+
     /// The address of something of the repository: `manifests/latest`.
     pub(crate) fn url(&self, name: &ImageName, what: &str) -> String {
         format!("{}/v2/{}/{what}", self.endpoint.base, name.path())

@@ -4,7 +4,7 @@ use crate::authorization;
 use crate::challenge::Challenge;
 use crate::error::Error;
 use crate::redirect::{Arrived, address, follow};
-use crate::registry::{Credentials, Place, Registry};
+use crate::registry::{Credentials, Place};
 use crate::{request, transport};
 use bytes::Bytes;
 use form_urlencoded::Serializer;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Token {
     pub(crate) value: String,
     pub(crate) until: Instant,
+    /// What stands for the password from now on, if that was asked for and the server does so.
+    pub(crate) identity: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -25,20 +27,28 @@ struct Answer {
     token: String,
     #[serde(default)]
     access_token: String,
+    #[serde(default)]
+    refresh_token: String,
     expires_in: Option<u64>,
 }
 
 /// How long a token is good if its server does not say, and how much earlier a new one is asked for.
 const EXPIRES_IN: u64 = 60;
 const MARGIN: u64 = 10;
+const CLIENT: &str = "sampan";
 const ANSWER_MAX: u64 = 1 << 20;
 
-/// Asks the server that the challenge names for a token to read the repository.
-pub(crate) async fn fetch(registry: &Registry, place: &Place, challenge: &Challenge) -> Result<Token, Error> {
-    let credentials = registry.credentials(place);
+/// Asks the server that the challenge names for a token. `scope` is what for, where the challenge does not say;
+/// without one it is a login.
+pub(crate) async fn fetch(
+    place: &Place,
+    challenge: &Challenge,
+    credentials: &Credentials,
+    scope: Option<&str>,
+) -> Result<Token, Error> {
     let realm = challenge.parameter("realm").unwrap_or_default();
     check_realm(place, realm, credentials)?;
-    let form = form(registry, challenge, credentials);
+    let form = form(challenge, credentials, scope);
     let asked = Instant::now();
     let arrived = match credentials {
         Credentials::Identity(_) => post(place, realm, form).await?,
@@ -48,18 +58,21 @@ pub(crate) async fn fetch(registry: &Registry, place: &Place, challenge: &Challe
 }
 
 /// What is asked for, and by whom as far as it stands there.
-fn form(registry: &Registry, challenge: &Challenge, credentials: &Credentials) -> String {
-    let scope = challenge.parameter("scope").map(str::to_owned);
-    let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", registry.name.path()));
+fn form(challenge: &Challenge, credentials: &Credentials, scope: Option<&str>) -> String {
     let mut form = Serializer::new(String::new());
     if let Some(service) = challenge.parameter("service") {
         form.append_pair("service", service);
     }
-    form.append_pair("scope", &scope);
+    match scope {
+        Some(scope) => form.append_pair("scope", challenge.parameter("scope").unwrap_or(scope)),
+        None => form.append_pair("client_id", CLIENT).append_pair("offline_token", "true"),
+    };
     match credentials {
         Credentials::Identity(identity) => {
-            form.append_pair("grant_type", "refresh_token");
-            form.append_pair("client_id", "sampan").append_pair("refresh_token", identity);
+            form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", identity);
+            if scope.is_some() {
+                form.append_pair("client_id", CLIENT);
+            }
         }
         Credentials::Basic { username, .. } => {
             form.append_pair("account", username);
@@ -111,7 +124,8 @@ async fn read(arrived: Arrived, asked: Instant) -> Result<Token, Error> {
         return Err(Error::NoToken);
     }
     let seconds = answer.expires_in.unwrap_or(EXPIRES_IN).max(EXPIRES_IN);
-    Ok(Token { value, until: asked + Duration::from_secs(seconds.min(MAX) - MARGIN) })
+    let identity = Some(answer.refresh_token).filter(|identity| !identity.is_empty());
+    Ok(Token { value, until: asked + Duration::from_secs(seconds.min(MAX) - MARGIN), identity })
 }
 
 /// No token is trusted for longer than a day.

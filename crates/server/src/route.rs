@@ -41,6 +41,7 @@ async fn perform(operation: Operation, call: Call) -> Result<Outcome, Error> {
         Operation::Ping => Ok(system::ping()),
         Operation::Version => Ok(system::version()),
         Operation::Info => system::info(&call).await,
+        Operation::Login => system::login(call).await,
         Operation::Events => event::events(&call).await,
         Operation::DiskUsage => usage::usage(&call).await,
         Operation::BuildPrune => usage::build_prune(&call),

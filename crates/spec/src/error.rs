@@ -10,6 +10,8 @@ use std::error::Error;
 pub enum ErrorKind {
     /// The caller asked for something that can never be right: 400.
     InvalidParameter,
+    /// Somebody does not believe who the caller is: 401.
+    Unauthorized,
     /// The caller may not do this: 403.
     Forbidden,
     /// The named thing does not exist: 404.

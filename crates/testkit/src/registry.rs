@@ -81,7 +81,8 @@ pub struct Login {
     pub challenge: String,
     /// The header `Authorization` that it wants to see.
     pub wanted: String,
-    /// The same for `/token`; empty: anybody gets a token. What it gives out is `t0ken`.
+    /// The same for `/token`; empty: anybody gets a token. What it gives out is `t0ken`,
+    /// and at a login `id3ntity` too.
     pub at_token: String,
 }
 

@@ -145,6 +145,16 @@ pub struct ImagePrune {
     pub space_reclaimed: u64,
 }
 
+/// `POST /auth`: the registry believes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LoginAnswer {
+    /// To be shown instead of the password from now on; may be empty.
+    pub identity_token: String,
+    /// For the user.
+    pub status: String,
+}
+
 /// Who asks a registry: the header `X-Registry-Auth`, as JSON in URL-safe base64.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", default)]

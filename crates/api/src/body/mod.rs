@@ -29,7 +29,7 @@ pub use host::{
 };
 pub use image::{
     ErrorDetail, ImageConfig, ImageDeleted, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
-    ImageRootFs, ImageSummary, Progress, ProgressDetail, RegistryAuth,
+    ImageRootFs, ImageSummary, LoginAnswer, Progress, ProgressDetail, RegistryAuth,
 };
 pub use lives::{Change, ContainersPruned, Processes, Updated};
 pub use mount::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};

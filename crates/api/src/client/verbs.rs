@@ -4,7 +4,7 @@ use super::{Body, ByteStream, Client, Hijacked, JsonLines, Pending, to_body};
 use crate::body::{
     ContainerCreate, ContainerCreated, ContainerInspect, ContainerSummary, ExecCreate, ExecCreated,
     ExecInspect, ExecStart, ImageDeleted, ImageHistory, ImageInspect, ImagePrune, ImageSummary, Info,
-    Progress, Version, WaitAnswer,
+    LoginAnswer, Progress, RegistryAuth, Version, WaitAnswer,
 };
 use crate::query::{Query, escape};
 use crate::{Error, Filters, Result};
@@ -38,6 +38,11 @@ impl Client {
     /// `GET /info`.
     pub async fn info(&self) -> Result<Info> {
         self.json(GET, "/info", Body::Empty).await
+    }
+
+    /// `POST /auth`.
+    pub async fn login(&self, auth: &RegistryAuth) -> Result<LoginAnswer> {
+        self.json(POST, "/auth", to_body("/auth", auth)?).await
     }
 
     /// `POST /containers/create`, of an image for `platform`.

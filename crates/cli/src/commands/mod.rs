@@ -15,6 +15,8 @@ mod info;
 mod inspect;
 mod kill;
 mod load;
+mod login;
+mod logout;
 mod logs;
 mod network;
 mod pause;
@@ -56,6 +58,8 @@ pub(crate) static VERBS: &[Entry] = &[
     entry::<inspect::Inspect>(),
     entry::<kill::Kill>(),
     entry::<load::Load>(),
+    entry::<login::Login>(),
+    entry::<logout::Logout>(),
     entry::<logs::Logs>(),
     entry::<pause::Pause>(),
     entry::<port::Port>(),

@@ -1,12 +1,14 @@
 //! Images: the store's verbs, with what containers have to do with it.
 
 mod history;
+mod login;
 mod prune;
 mod pull;
 mod remove;
 mod turns;
 
 pub use history::history;
+pub use login::login;
 pub use prune::{Pruned, prune};
 pub(crate) use pull::expire;
 pub use pull::{Credentials, LayerState, Progress, Pulled, Request as PullRequest, Tell, pull};

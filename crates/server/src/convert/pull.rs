@@ -33,7 +33,11 @@ pub(crate) fn reference(image: &str, tag: &str) -> Result<Reference, Error> {
 pub(crate) fn credentials(headers: &HeaderMap) -> Credentials {
     let header = headers.get("X-Registry-Auth").map(|value| value.as_bytes()).unwrap_or_default();
     let decoded = ANY_PADDING.decode(header).unwrap_or_default();
-    let auth: RegistryAuth = serde_json::from_slice(&decoded).unwrap_or_default();
+    of(serde_json::from_slice(&decoded).unwrap_or_default())
+}
+
+/// Who that is.
+pub(crate) fn of(auth: RegistryAuth) -> Credentials {
     let both = ANY_PADDING_STANDARD.decode(&auth.auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let both = both.as_deref().and_then(|both| both.split_once(':'));
     match (auth.registrytoken, auth.identitytoken, auth.username, both) {

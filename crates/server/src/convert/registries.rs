@@ -8,6 +8,15 @@ pub(crate) const INDEX: &str = "https://index.docker.io/v1/";
 /// Registries at these addresses never need to prove who they are.
 const LOOPBACK: [&str; 2] = ["::1/128", "127.0.0.0/8"];
 
+/// The registry that a login is for: `https://host/v2/`, `host`, or nothing for Docker's own.
+pub(crate) fn domain(server: &str) -> String {
+    let bare = server.split_once("://").map_or(server, |(_, rest)| rest);
+    match bare.split('/').next().unwrap_or_default() {
+        "" | "docker.io" | "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        host => host.to_owned(),
+    }
+}
+
 /// `RegistryConfig` of `GET /info`.
 pub(crate) fn config(config: &RegistryConfig) -> Value {
     let mirrors: Vec<String> = config.mirrors.iter().map(ToString::to_string).collect();
@@ -32,6 +41,19 @@ fn index(name: &str, official: bool, mirrors: &[String]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn registries_are_named_in_many_ways() {
+        for (server, want) in [
+            ("", "docker.io"),
+            (INDEX, "docker.io"),
+            ("lab:5000", "lab:5000"),
+            ("http://lab:5000/v2/", "lab:5000"),
+            ("https://quay.example", "quay.example"),
+        ] {
+            assert_eq!(domain(server), want, "{server}");
+        }
+    }
 
     #[test]
     fn registries_are_shown_as_docker_shows_them() {

@@ -4,10 +4,11 @@ use crate::answer::{Outcome, json, text};
 use crate::convert;
 use crate::convert::inspect::RUNTIME;
 use crate::error::Error;
-use crate::request::Call;
+use crate::request::{Call, typed};
 use http::StatusCode;
 use sampan_api::ApiVersion;
-use sampan_api::body::{Component, Version};
+use sampan_api::body::{Component, LoginAnswer, RegistryAuth, Version};
+use sampan_engine::image;
 use sampan_spec::Platform;
 use serde_json::Value;
 
@@ -74,6 +75,15 @@ pub(crate) async fn info(call: &Call) -> Result<Outcome, Error> {
         members.remove("Containerd");
     }
     Ok(json(StatusCode::OK, &document))
+}
+
+/// `POST /auth`.
+pub(crate) async fn login(mut call: Call) -> Result<Outcome, Error> {
+    let auth: RegistryAuth = typed(call.json().await?)?;
+    let domain = convert::registries::domain(&auth.serveraddress);
+    let identity = image::login(call.engine(), domain, convert::pull::of(auth)).await?;
+    let status = "Login Succeeded".into();
+    Ok(json(StatusCode::OK, &LoginAnswer { identity_token: identity.unwrap_or_default(), status }))
 }
 
 /// `GET /plugins`. There is no way to install one.

@@ -63,7 +63,9 @@ fn respond(stream: &TcpStream, request: &Request, shared: &Shared) -> io::Result
 fn token(stream: &TcpStream, request: &Request, faults: &Faults) -> io::Result<()> {
     let wanted = faults.login.as_ref().map(|login| login.at_token.as_str()).unwrap_or_default();
     let got = request.headers.get("authorization").map(String::as_str).unwrap_or_default();
+    let offline = request.path.contains("offline_token=true");
     match wanted.is_empty() || wanted == got || request.body.contains(wanted) {
+        true if offline => whole(stream, 200, &[], br#"{"token":"t0ken","refresh_token":"id3ntity"}"#),
         true => whole(stream, 200, &[], br#"{"token":"t0ken","expires_in":300}"#),
         false => whole(stream, 401, &[], br#"{"details":"incorrect username or password"}"#),
     }
