@@ -7,6 +7,7 @@ mod script;
 use sampan_testkit::{Cli, Daemon, eventually};
 use script::{daemon, prints, refuses, words};
 use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
 
 /// A control group's value, whichever version: the file of version 1 and that of version 2 with the value there.
 #[track_caller]
@@ -197,6 +198,7 @@ fn an_init_passes_signals_on_and_waits_for_orphans() {
         "/sbin/docker-init -- sh",
     );
     prints(&daemon, "--init -u sailor bb id -u", "1000");
+    the_program_of_an_init_is_not_the_hosts(&daemon);
     // An orphan ends and is waited for by process 1.
     prints(
         &daemon,
@@ -223,6 +225,20 @@ fn an_init_passes_signals_on_and_waits_for_orphans() {
         daemon.run(cli, &["rm", "c1"]).ok();
     }
     daemon.nothing_is_left();
+}
+
+/// Who may mount may make the program writable: then it is only that container's copy which changes.
+#[track_caller]
+fn the_program_of_an_init_is_not_the_hosts(daemon: &Daemon) {
+    let program = env!("CARGO_BIN_EXE_sampan-runtime");
+    let before = std::fs::metadata(program).unwrap();
+    let change = "cmp /sbin/docker-init /its && mount -o remount,bind,rw /sbin/docker-init && \
+                  chmod 711 /sbin/docker-init && stat -c %a /sbin/docker-init";
+    prints(daemon, &format!("--init --privileged -v {program}:/its:ro bb sh -c '{change}'"), "711");
+    assert_eq!(std::fs::metadata(program).unwrap().mode(), before.mode());
+    prints(daemon, "--init --privileged bb stat -c %a /sbin/docker-init", "755");
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!table.contains("docker-init"), "{table}");
 }
 
 #[test]

@@ -20,6 +20,7 @@
 //! A child that fails sends a [`Failure`] instead. What the configuration asks for and this runtime cannot do is a
 //! failure that names it.
 
+mod apart;
 mod child;
 pub mod cli;
 mod exec;

@@ -1,7 +1,7 @@
 //! Mount options (runtime specification, config.md "Linux mount options"): which are a mount's attributes, which its
 //! propagation, and which the file system's own.
 
-use sampan_spec::bundle::SUBPATH;
+use sampan_spec::bundle::{COPY, SUBPATH};
 use sampan_sys::mount::{Attributes, Propagation};
 
 /// A mount's options, sorted.
@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) idmap: Option<bool>,
     /// What a new file system covers is copied into it.
     pub(crate) copy_up: bool,
+    /// For a bind mount: a copy of the file is mounted in its place.
+    pub(crate) copy: bool,
     /// The file system's options.
     pub(crate) data: Vec<(String, Option<String>)>,
 }
@@ -94,6 +96,7 @@ impl Options {
             "idmap" => self.idmap = Some(self.idmap.unwrap_or(false)),
             "ridmap" => self.idmap = Some(true),
             "tmpcopyup" => self.copy_up = true,
+            COPY => self.copy = true,
             _ if option.starts_with(SUBPATH) => {
                 self.subpath = option.strip_prefix(SUBPATH).map(str::to_owned)
             }

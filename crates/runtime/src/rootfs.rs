@@ -3,24 +3,23 @@
 //! They are made in the host's mount name space, so that their propagation is the host's, and they never appear in the
 //! host's mount table.
 
+use crate::apart;
 use crate::failure::{OrFail, failure, reason, stage};
 use crate::identity;
 use crate::options::Options;
 use crate::plan::{MountKind, Plan};
-use crate::wire;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, OpenTreeFlags,
-    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 use sampan_spec::bundle::RootFs;
 use sampan_spec::journal::Failure;
 use sampan_sys::mount::{Attributes, Propagation, change, explanation};
-use sampan_sys::process::{Namespaces, clone, join, wait};
-use sampan_sys::socket::{Kind, pair};
+use sampan_sys::process::Namespaces;
 use std::fmt::Write;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Paths longer than this are given to the kernel by descriptor: a file system option holds 255 bytes.
@@ -75,8 +74,8 @@ fn tree(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    match (open_tree(CWD, path, flags), foreign(path)) {
-        (Err(rustix::io::Errno::INVAL), Some((process, inside))) => tree_of(&process, inside, flags),
+    match (open_tree(CWD, path, flags), apart::foreign(path)) {
+        (Err(rustix::io::Errno::INVAL), Some((process, inside))) => apart::tree_of(&process, inside, flags),
         (opened, _) => Ok(opened?),
     }
 }
@@ -94,40 +93,9 @@ fn part(path: &Path, subpath: &str, recursive: bool) -> io::Result<OwnedFd> {
     Ok(open_tree(&part, "", flags)?)
 }
 
-/// `/proc/7/root/dev/shm` is `/dev/shm` as process 7 sees it, in a mount name space that may not be ours: the kernel copies
-/// mounts for those only who are in it.
-fn foreign(path: &Path) -> Option<(PathBuf, &Path)> {
-    let mut parts = path.strip_prefix("/proc").ok()?.components();
-    let pid = parts.next()?.as_os_str().to_str()?.parse::<u32>().ok()?;
-    let inside = parts.as_path().strip_prefix("root").ok()?;
-    Some((PathBuf::from(format!("/proc/{pid}")), inside))
-}
-
-/// The copy is made by a child that goes there.
-fn tree_of(process: &Path, inside: &Path, flags: OpenTreeFlags) -> io::Result<OwnedFd> {
-    let namespace = std::fs::File::open(process.join("ns/mnt"))?;
-    let (ours, theirs) = pair(Kind::Packets)?;
-    let child = clone(Namespaces::empty(), None, &[theirs.as_fd(), namespace.as_fd()], || {
-        let copied = join(&namespace, Namespaces::MOUNT)
-            .and_then(|()| Ok(open_tree(CWD, Path::new("/").join(inside), flags)?));
-        let sent = copied.map_err(|e| e.raw_os_error().unwrap_or(FAILED)).and_then(|copy| {
-            wire::send(theirs.as_fd(), &wire::Message::Mounts, &[copy.as_fd()]).map_err(|_| FAILED)
-        });
-        sent.err().unwrap_or(0)
-    })?;
-    drop(theirs);
-    let received = wire::expect(&ours, &wire::Message::Mounts);
-    match (wait(&child.pidfd)?.shell_code(), received.ok().and_then(|mut fds| fds.pop())) {
-        (0, Some(copy)) => Ok(copy),
-        (errno, _) => Err(io::Error::from_raw_os_error(errno)),
-    }
-}
-
-/// The exit code of a child that had something else than a system call fail: EIO.
-const FAILED: i32 = 5;
-
 fn bind(source: &Path, recursive: bool, options: &Options) -> io::Result<OwnedFd> {
     let mount = match &options.subpath {
+        _ if options.copy => apart::copy_of(source)?,
         None => tree(source, recursive)?,
         Some(subpath) => part(source, subpath, recursive)?,
     };
@@ -221,19 +189,7 @@ impl Layers<'_> {
 
     /// Older kernels: mount(2) in a mount name space of a short-lived child, then a detached copy of that.
     fn mount_apart(&self) -> Result<OwnedFd, Failure> {
-        let (ours, theirs) = pair(Kind::Packets).or_fail(stage::SYNC, || "socketpair")?;
-        let child = clone(Namespaces::MOUNT, None, &[theirs.as_fd()], || {
-            let sent = match self.mount_here() {
-                Ok(mount) => wire::send(&theirs, &wire::Message::Mounts, &[mount.as_fd()]),
-                Err(error) => wire::send(&theirs, &wire::Message::Failed(self.failure(&error, "")), &[]),
-            };
-            i32::from(sent.is_err())
-        })
-        .or_fail(stage::ROOTFS, || "clone a process to mount the overlay")?;
-        drop(theirs);
-        let received = wire::expect(&ours, &wire::Message::Mounts);
-        wait(&child.pidfd).or_fail(stage::ROOTFS, || "wait for the process that mounts the overlay")?;
-        received?.pop().ok_or_else(|| failure(stage::ROOTFS, "the overlay's mount was not sent"))
+        apart::made(Namespaces::MOUNT, &[], || self.mount_here()).map_err(|error| self.failure(&error, ""))
     }
 
     /// Layers are named by descriptor, relative to `/proc/self/fd`: all options must fit into one page.
@@ -253,8 +209,7 @@ impl Layers<'_> {
 
     /// Layers must be opened in this mount name space: the kernel takes none of another.
     fn mount_here(&self) -> io::Result<OwnedFd> {
-        let quiet = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-        rustix::mount::mount_change("/", quiet)?;
+        apart::keep_from_the_host()?;
         let paths = self.lower.iter().map(PathBuf::as_path).chain([self.upper, self.work]);
         let layers: Vec<OwnedFd> = paths.map(folder).collect::<Result<_, _>>()?;
         rustix::process::chdir("/proc/self/fd")?;

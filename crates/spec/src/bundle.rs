@@ -25,6 +25,8 @@ pub const SOCKET: &str = "monitor.sock";
 /// A mount option in `config.json` that only this runtime knows: what follows is the folder or file below the source that is
 /// mounted in its place, reached through no link that leads out of the source.
 pub const SUBPATH: &str = "x-sampan.subpath=";
+/// Another: a copy of the file at the source is mounted in its place, which nobody but the container has.
+pub const COPY: &str = "x-sampan.copy";
 
 /// How to keep a container: everything that is not in the OCI configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::{Context, has_init, process::INIT, volumes};
 use crate::container::{IpcMode, security};
+use sampan_spec::bundle::COPY;
 use sampan_spec::oci::{Mount, Spec};
 
 /// What `/dev/shm` may hold in bytes unless the user says something else.
@@ -10,7 +11,7 @@ const SHM_SIZE: u64 = 64 << 20;
 pub(super) fn file_systems(spec: &mut Spec, context: &Context<'_>) {
     let mut mounts = system(context);
     if has_init(context.container) {
-        mounts.push(mount(INIT, "bind", &context.init.to_string_lossy(), &["bind", "ro"]));
+        mounts.push(mount(INIT, "bind", &context.init.to_string_lossy(), &["bind", "ro", COPY]));
     }
     spec.mounts = Some(volumes::add_to(mounts, context));
 }
