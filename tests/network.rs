@@ -128,7 +128,7 @@ fn ranges_and_exposed_ports_are_published() {
 
 #[test]
 fn a_subnet_that_the_host_uses_is_refused_before_anything_is_made() {
-    let daemon = Daemon::start(programs!());
+    let mut daemon = Daemon::start(programs!());
     let network = daemon.network();
     network.output(&["ip", "link", "add", "taken0", "type", "veth", "peer", "name", "taken1"]);
     network.output(&["ip", "address", "add", "10.77.5.1/24", "dev", "taken0"]);
@@ -142,8 +142,12 @@ fn a_subnet_that_the_host_uses_is_refused_before_anything_is_made() {
             "the subnet 10.77.0.0/16 of --bip overlaps 10.77.5.0/24, to which the host has a way through taken0",
         ),
         (
-            "10.78.3.1/24",
-            "the subnet 10.78.3.0/24 of --bip overlaps 10.78.0.0/16, to which the host has a way through taken0",
+            "10.78.0.1/15",
+            "the subnet 10.78.0.0/15 of --bip overlaps 10.78.0.0/16, to which the host has a way through taken0",
+        ),
+        (
+            "10.78.3.1/16",
+            "the subnet 10.78.0.0/16 of --bip overlaps 10.78.0.0/16, to which the host has a way through taken0",
         ),
         ("10.213.0.129/25", "the subnet 10.213.0.128/25 of --bip overlaps 10.213.0.0/24"),
     ] {
@@ -157,6 +161,12 @@ fn a_subnet_that_the_host_uses_is_refused_before_anything_is_made() {
         assert!(output.code == 1 && output.stderr.contains(text), "{bip}: {output:?}");
         assert!(!network.output(&["ip", "-o", "link"]).contains("refused0"));
     }
-    network.output(&["ip", "link", "delete", "taken0"]);
+    // The daemon's own subnet is a part of these: the longer prefix counts.
+    network.output(&["ip", "route", "add", "10.0.0.0/8", "via", "10.77.5.9"]);
+    network.output(&["ip", "route", "add", "10.192.0.0/10", "dev", "taken0"]);
+    daemon.terminate();
+    daemon.network().output(&["ip", "link", "delete", daemon.bridge()]);
+    daemon.start_again();
+    daemon.network().output(&["ip", "link", "delete", "taken0"]);
     daemon.nothing_is_left();
 }

@@ -60,8 +60,9 @@ pub fn ensure_bridge(config: &BridgeConfig) -> Result<Bridge, Error> {
     Ok(Bridge { name: config.name.clone(), index: link.index, gateway })
 }
 
-/// Refuses a subnet that overlaps one which the host has a way to, through another link than this bridge. A bridge that has
-/// this very address keeps it, whatever came after it: its containers need their daemon.
+/// Refuses a subnet that overlaps one which another link than this bridge is in, or takes a whole route away; a wider one,
+/// as that of a VPN, goes on leading to the rest. A bridge that has this very address keeps it, whatever came after it: its
+/// containers need their daemon.
 pub fn refuse_taken(name: &str, gateway: Ipv4Net) -> Result<(), Error> {
     let socket = Socket::open(Family::Route).map_err(|source| set_up_error(name, source))?;
     let own = find(&socket, name)?;
@@ -71,7 +72,7 @@ pub fn refuse_taken(name: &str, gateway: Ipv4Net) -> Result<(), Error> {
         return Ok(());
     }
     let own = own.map(|link| link.index);
-    let mut others = ways(&socket)?.into_iter().filter(|(link, _)| Some(*link) != own);
+    let mut others = ways(&socket, gateway.prefix())?.into_iter().filter(|(link, _)| Some(*link) != own);
     let Some((link, taken)) = others.find(|(_, net)| net.overlaps(gateway)) else { return Ok(()) };
     let link = netlink::link_at(&socket, link).map_err(|source| Error::List { what: "links", source })?;
     let link = link.map_or_else(|| "several links".to_owned(), |link| link.name);
@@ -157,7 +158,7 @@ fn set_addresses(
 }
 
 fn first_free(socket: &Socket) -> Result<Option<Ipv4Net>, Error> {
-    let taken: Vec<Ipv4Net> = ways(socket)?.into_iter().map(|(_, net)| net).collect();
+    let taken: Vec<Ipv4Net> = ways(socket, SHORTEST_NETWORK)?.into_iter().map(|(_, net)| net).collect();
     Ok(ipam::first_free(&taken))
 }
 
@@ -165,9 +166,10 @@ fn addresses_of(socket: &Socket, link: &Link) -> Result<Vec<Ipv4Net>, Error> {
     Ok(list_addresses(socket)?.into_iter().filter(|a| a.link == link.index).filter_map(net).collect())
 }
 
-/// Every network that the host knows a way to, and the link it goes through.
-fn ways(socket: &Socket) -> Result<Vec<(u32, Ipv4Net)>, Error> {
+/// Every network that a link is in, or that the host has a route to with at least this prefix length, and the link.
+fn ways(socket: &Socket, shortest: u8) -> Result<Vec<(u32, Ipv4Net)>, Error> {
     let routes = netlink::routes(socket).map_err(|source| Error::List { what: "routes", source })?;
+    let routes = routes.into_iter().filter(|route| route.prefix >= shortest);
     let all = list_addresses(socket)?.into_iter().chain(routes);
     let all = all.filter_map(|address| Some((address.link, net(address)?)));
     Ok(all.filter(|(_, net)| net.prefix() >= SHORTEST_NETWORK).collect())

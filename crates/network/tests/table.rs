@@ -176,8 +176,13 @@ fn ways_to_others_keep_a_subnet_from_a_bridge() {
         refuse_taken("test0", gateway).unwrap();
         assert_eq!(ensure_bridge(&config(None)).unwrap().gateway, net("172.18.0.1/16"));
         ensure_bridge(&config(Some(gateway))).unwrap();
+        refuse_taken("test0", net("10.8.0.1/24")).unwrap();
+        // The longer prefix wins: nobody but the one subnet is taken out of the wide one.
         route("10.0.0.0/8");
+        refuse_taken("test1", net("10.8.0.1/24")).unwrap();
+        route("10.7.0.128/25");
         refuse_taken("test0", gateway).unwrap();
+        route("10.8.0.128/25");
         for (name, gateway) in [("test0", net("10.8.0.1/24")), ("test1", net("10.8.0.1/24"))] {
             let refused = refuse_taken(name, gateway);
             assert!(matches!(refused, Err(Error::SubnetTaken { .. })), "{refused:?}");
