@@ -97,7 +97,7 @@ pub fn fill(folder: &Path, from: &OwnedFd) -> Result<(), Error> {
     atomic::empty_dir(&copy)?;
     let failed = |source| Error::Write { path: folder.to_owned(), source };
     let copied = open(&copy).and_then(|to| copy::tree(from.as_fd(), to.as_fd()));
-    let copied = copied.and_then(|()| fs::rename(&copy, folder.join(COPIED)));
+    let copied = copied.and_then(|()| sync(&copy)).and_then(|()| fs::rename(&copy, folder.join(COPIED)));
     if let Err(error) = copied {
         atomic::remove_all(&copy)?;
         return Err(failed(error));
@@ -126,6 +126,12 @@ pub fn recover(folder: &Path) -> Result<(), Error> {
         return Ok(());
     }
     move_in(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })
+}
+
+/// Brings a copy to the disk: after a power cut, names without content would count as a full volume.
+fn sync(copy: &Path) -> io::Result<()> {
+    let is_empty = fs::read_dir(copy)?.next().is_none();
+    if is_empty { Ok(()) } else { Ok(rustix::fs::syncfs(open(copy)?)?) }
 }
 
 /// Moves a whole copy into the volume. The volume's folder stays the same one: it may be mounted somewhere.
@@ -259,6 +265,23 @@ mod tests {
         assert_eq!(size(&volume).unwrap(), 1);
         make(&volume).unwrap();
         assert_eq!(names(&volume.join(DATA)), ["a", "b"]);
+    }
+
+    /// Where the file system says of a file's blocks that they have no place on the disk yet.
+    fn waits_for_the_disk(path: &Path) -> bool {
+        let extents = std::process::Command::new("filefrag").arg("-v").arg(path).output().unwrap();
+        String::from_utf8_lossy(&extents.stdout).contains("delalloc")
+    }
+
+    #[test]
+    fn what_fills_a_volume_is_on_the_disk() {
+        let (root, volume, _) = bed();
+        let (from, written) = (root.path().join("more"), root.path().join("more/x"));
+        fs::create_dir(&from).unwrap();
+        fs::write(&written, vec![1; 1 << 20]).unwrap();
+        let tells = waits_for_the_disk(&written);
+        fill(&volume, &open(&from).unwrap()).unwrap();
+        assert!(!waits_for_the_disk(&volume.join("_data/x")), "{tells}");
     }
 
     #[test]
