@@ -189,6 +189,35 @@ fn name_spaces_of_others() {
     daemon.nothing_is_left();
 }
 
+/// What the container's process 1 has as its network.
+fn network_of(daemon: &Daemon, name: &str) -> String {
+    let pid = daemon.sampan(&["inspect", "-f", "{{.State.Pid}}", name]);
+    std::fs::read_link(format!("/proc/{pid}/ns/net"))
+        .map(|link| link.display().to_string())
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_network_is_still_shared_when_both_have_been_restarted() {
+    let daemon = daemon();
+    daemon.sampan(&["run", "-d", "--name", "one", "bb", "sleep", "1000"]);
+    let ends = "trap \"exit 3\" TERM; while :; do sleep 0.1; done";
+    let joins = ["run", "-d", "--name", "two", "--network", "container:one", "--restart", "always"];
+    daemon.sampan(&[&joins[..], &["bb", "sh", "-c", ends]].concat());
+    daemon.sampan(&["restart", "-t", "0", "one"]);
+    daemon.sampan(&["exec", "two", "kill", "1"]);
+    eventually("it runs again by its policy", || {
+        daemon.sampan(&["inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "two"]) == "1 running"
+    });
+    assert_eq!(network_of(&daemon, "two"), network_of(&daemon, "one"));
+    daemon.sampan(&["stop", "-t", "0", "one"]);
+    daemon.sampan(&["start", "one"]);
+    daemon.sampan(&["restart", "-t", "0", "two"]);
+    assert_eq!(network_of(&daemon, "two"), network_of(&daemon, "one"));
+    daemon.sampan(&["rm", "-f", "one", "two"]);
+    daemon.nothing_is_left();
+}
+
 #[test]
 fn an_init_passes_signals_on_and_waits_for_orphans() {
     let daemon = daemon();

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// the network name space goes with its last descriptor, the cgroup with [`Cgroup::remove`].
 #[derive(Debug)]
 pub struct Sandbox {
-    /// The network name space, if the container has one of its own.
+    /// The network name space, its own or another container's; `None` for the host's.
     pub netns: Option<OwnedFd>,
     /// The control groups.
     pub cgroup: Cgroup,
@@ -90,7 +90,7 @@ pub(crate) fn prepare_behind(launch: &Launch<'_>, gate: Option<BorrowedFd<'_>>) 
         wire::send(&ours, &Message::Mapped, &[])?;
     }
     let netlink = wire::expect(&ours, &Message::Ready)?.pop();
-    let netns = own_netns(launch, &plan, child.pid)?;
+    let netns = netns(&plan, child.pid)?;
     Ok(Prepared { plan, child, cgroup, undo, socket: ours, netns, netlink, root: None, console: None })
 }
 
@@ -178,11 +178,11 @@ pub(crate) fn in_pid_namespace<T>(
     started
 }
 
-/// The network name space, where it is the container's own.
-fn own_netns(launch: &Launch<'_>, plan: &Plan, pid: i32) -> Result<Option<OwnedFd>, Failure> {
+/// The network name space, unless it is the host's.
+fn netns(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>, Failure> {
     let failed = || "open the network namespace";
-    if let Some(kept) = launch.sandbox.and_then(|s| s.netns.as_ref()) {
-        return Ok(Some(kept.try_clone().or_fail(stage::NAMESPACES, failed)?));
+    if let Some((_, joined)) = plan.namespaces.joined.iter().find(|(kind, _)| *kind == Namespaces::NETWORK) {
+        return Ok(Some(joined.try_clone().or_fail(stage::NAMESPACES, failed)?));
     }
     if !plan.namespaces.new.contains(Namespaces::NETWORK) {
         return Ok(None);
@@ -202,7 +202,7 @@ impl Prepared {
         self.child.pidfd.as_fd()
     }
 
-    /// The container's own network name space.
+    /// The container's network name space, if it is not the host's.
     pub fn netns(&self) -> Option<BorrowedFd<'_>> {
         self.netns.as_ref().map(AsFd::as_fd)
     }

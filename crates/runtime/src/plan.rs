@@ -180,16 +180,17 @@ fn namespaces(linux: &Linux, kept_network: Option<&OwnedFd>) -> Result<Namespace
         let kind = namespace_kind(namespace.typ);
         let path = namespace.path.as_ref().filter(|p| !p.as_os_str().is_empty());
         let joined = match (path, kept_network) {
+            // Also where it is another container's: that one may have another process 1 by now.
+            (_, Some(kept)) if kind == Namespaces::NETWORK => {
+                Some(kept.try_clone().or_fail(stage::NAMESPACES, || "keep the network namespace")?)
+            }
             (Some(path), _) => {
                 // What is none of the kernel's files could make us wait.
                 let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
                 let opened = rustix::fs::open(path, flags, Mode::empty());
                 Some(opened.or_fail(stage::NAMESPACES, || format!("open namespace {}", path.display()))?)
             }
-            (None, Some(kept)) if kind == Namespaces::NETWORK => {
-                Some(kept.try_clone().or_fail(stage::NAMESPACES, || "keep the network namespace")?)
-            }
-            _ => None,
+            (None, _) => None,
         };
         match joined {
             Some(fd) => plan.joined.push((kind, fd)),
