@@ -52,10 +52,14 @@ pub(crate) fn root(globals: &Command, verbs: &[Entry], groups: &[Group], columns
 }
 
 /// What is asked for most, in this order.
-const COMMON: [&str; 7] = ["run", "exec", "ps", "pull", "images", "version", "info"];
+const COMMON: [&str; 9] = ["run", "exec", "ps", "pull", "images", "login", "logout", "version", "info"];
 
 fn list<'a>(verbs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    verbs.map(|(name, about)| format!("  {name:<11} {about}\n")).collect()
+    verbs.map(|(name, about)| format!("  {name:<11} {}\n", first_line(about))).collect()
+}
+
+fn first_line(about: &str) -> &str {
+    about.split_once(".\n").map_or(about, |(first, _)| first)
 }
 
 /// The flags, a line each, wrapped to `width` columns.
