@@ -48,7 +48,8 @@ def runs():
     failure = raises(ContainerError, client.containers.run, "bb", "sh -c 'exit 3'", remove=True)
     assert failure.exit_status == 3
     raises(APIError, client.containers.run, "nobody-has-this.invalid/x", "true")
-    raises(APIError, client.containers.run, "bb", "/nope", remove=True)
+    raises(APIError, client.containers.run, "bb", "/nope", name="never", remove=True)
+    client.containers.get("never").remove()
     limits = client.containers.run(
         "bb",
         "sh -c 'cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max; id -u; pwd; echo $A'",
@@ -84,6 +85,8 @@ def lives():
     container.restart(timeout=5)
     container.reload()
     assert container.status == "running"
+    lines = container.logs(stream=True, follow=True)
+    assert [next(lines).strip(), next(lines).strip()] == [b"ready", b"ready"]
     container.stop(timeout=5)
     assert container.wait()["StatusCode"] == 0
     container.start()
