@@ -3,7 +3,6 @@
 use crate::command::{cargo, check};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -23,22 +22,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     Err(failure).with_context(|| format!("cannot run {}", programs.sampan.display()))
 }
 
-/// Builds both programs optimised, the runtime for size. Returns where they are: side by side, as they find each other.
+/// Builds both programs optimised. Returns where cargo has put them.
 pub(crate) fn build() -> Result<Programs> {
-    let sampan = program("sampan", "release")?;
-    let small = program("sampan-runtime", "small")?;
-    let runtime = sampan.with_file_name("sampan-runtime");
-    let new = runtime.with_extension("new");
-    fs::copy(&small, &new)
-        .and_then(|_| fs::rename(&new, &runtime))
-        .with_context(|| format!("cannot copy {} to {}", small.display(), runtime.display()))?;
-    Ok(Programs { sampan, runtime })
-}
-
-/// Builds a program. Returns where cargo has put it.
-fn program(name: &str, profile: &str) -> Result<PathBuf> {
-    let (profile, bin) = (format!("--profile={profile}"), format!("--bin={name}"));
-    let arguments = ["build", &profile, &bin, "--package=sampan"];
+    let arguments = ["build", "--release", "--bins", "--package=sampan"];
     check(cargo().args(arguments))?;
     let messages = cargo()
         .args(arguments)
@@ -48,7 +34,10 @@ fn program(name: &str, profile: &str) -> Result<PathBuf> {
         .context("cannot run cargo build")?;
     ensure!(messages.status.success(), "cargo build ended with {}", messages.status);
     let messages = String::from_utf8_lossy(&messages.stdout).into_owned();
-    executable(&messages, name)
+    Ok(Programs {
+        sampan: executable(&messages, "sampan")?,
+        runtime: executable(&messages, "sampan-runtime")?,
+    })
 }
 
 /// The path of a program among cargo's messages, one JSON object a line.
