@@ -6,7 +6,7 @@ use std::process::Command;
 
 const POLICIES: [&str; 4] = ["no", "always", "unless-stopped", "on-failure"];
 
-/// A daemon with a container of each policy that runs, and two that their user has stopped.
+/// A daemon with a container of each policy that runs, two that their user has stopped, and one that goes with its end.
 fn daemon() -> Daemon {
     let daemon = Daemon::start(programs!());
     daemon.import_busybox();
@@ -18,6 +18,7 @@ fn daemon() -> Daemon {
         run(&daemon, &name, policy);
         daemon.sampan(&["stop", "-t", "0", &name]);
     }
+    daemon.sampan(&["run", "-d", "--rm", "--name", "fleeting", "--stop-timeout", "0", "bb", "sleep", "1000"]);
     daemon
 }
 

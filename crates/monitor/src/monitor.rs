@@ -286,12 +286,21 @@ impl Monitor {
                 alone && (waited || (no_daemon && life.met_daemon))
             }
             State::Ended if life.quit || life.removed => {
-                // Nobody is left who could tell of a removal.
-                let hopeless = |client: &Client| matches!(client.role, Role::Wait(WaitCondition::Removed));
-                alone || (no_daemon && life.quit && self.clients.values().all(hopeless))
+                alone || (no_daemon && life.quit && self.nobody_can_be_told())
             }
+            State::Ended if self.goes_down() => no_daemon && self.nobody_can_be_told(),
             State::Ended => alone && no_daemon && !self.bundle.supervise.remove,
             State::Prepared(_) | State::Running { .. } | State::Restarting { .. } => false,
         }
+    }
+
+    /// Whether the host goes down, or this monitor was told to end: no daemon will come for what is left to do.
+    fn goes_down(&self) -> bool {
+        self.stopping.for_good || self.record.summary().shutdown
+    }
+
+    /// Whether all clients wait for a removal, of which nobody is left to tell.
+    fn nobody_can_be_told(&self) -> bool {
+        self.clients.values().all(|client| matches!(client.role, Role::Wait(WaitCondition::Removed)))
     }
 }

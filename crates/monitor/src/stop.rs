@@ -141,9 +141,9 @@ impl Monitor {
         if !end {
             return;
         }
+        self.stopping.for_good |= self.is_active() || matches!(self.state, State::Ended);
         match self.state {
             State::Running { .. } => {
-                self.stopping.for_good = true;
                 // Where these fail it has ended by itself.
                 let _ = self.signal_main(self.bundle.supervise.stop.signal);
                 self.be_patient(None);
