@@ -77,7 +77,8 @@ fn log_query(query: &Query) -> Result<LogQuery, Error> {
         stdout: query.flag("stdout"),
         stderr: query.flag("stderr"),
         since: time(query, "since")?,
-        until: time(query, "until")?,
+        // Clients that want no end say 0.
+        until: time(query, "until")?.filter(|until| !until.is_zero()),
         // Docker takes anything that is no number for `all`.
         tail: query.text("tail").parse().ok(),
         timestamps: query.flag("timestamps"),
@@ -86,10 +87,10 @@ fn log_query(query: &Query) -> Result<LogQuery, Error> {
     })
 }
 
-/// Seconds since 1970, with up to nine decimals; clients convert other forms. 0 is no limit.
+/// Seconds since 1970, with up to nine decimals; clients convert other forms.
 pub(super) fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, Error> {
     let text = query.text(name);
-    if matches!(text, "" | "0") {
+    if text.is_empty() {
         return Ok(None);
     }
     let (seconds, decimals) = text.split_once('.').unwrap_or((text, ""));
@@ -109,7 +110,7 @@ mod tests {
     fn times_are_seconds() {
         for (text, want) in [
             ("", Some(None)),
-            ("0", Some(None)),
+            ("0", Some(Some((0, 0)))),
             ("1", Some(Some((1, 0)))),
             ("1136073600.000000001", Some(Some((1_136_073_600, 1)))),
             ("1.5", Some(Some((1, 500_000_000)))),
