@@ -7,7 +7,7 @@ use crate::format::duration::ago;
 use crate::format::listing::{Column, Listing};
 use crate::format::ports::{self, Port};
 use crate::format::template::{Format, FormatError};
-use crate::format::text::{ellipsis, quote, short_id};
+use crate::format::text::{ellipsis, labels, quote, short_id};
 use crate::options::filter::{Filter, filter, filters};
 use crate::options::numbers::integer;
 use crate::print;
@@ -119,7 +119,6 @@ pub(super) fn row(container: &ContainerSummary, short: bool, now: Timestamp) -> 
     let c = container;
     let created = Timestamp::from_second(c.created).unwrap_or_default();
     let command = if short { ellipsis(&c.command, COMMAND_WIDTH) } else { c.command.clone() };
-    let labels: Vec<_> = c.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let networks: Vec<_> = c.network_settings.networks.keys().map(String::as_str).collect();
     let volumes = c.mounts.iter().filter(|mount| mount.driver == "local").count();
     vec![
@@ -127,7 +126,7 @@ pub(super) fn row(container: &ContainerSummary, short: bool, now: Timestamp) -> 
         created.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
         if short { short_id(&c.id).to_owned() } else { c.id.clone() },
         image(c, short),
-        labels.join(","),
+        labels(&c.labels),
         volumes.to_string(),
         mounts(c, short),
         names(c, short),

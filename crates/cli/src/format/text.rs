@@ -20,6 +20,12 @@ pub(crate) fn short_id(id: &str) -> &str {
     hex.get(..SHORT_ID).unwrap_or(hex)
 }
 
+/// Labels as lists show them: `a=b,c=d`.
+pub(crate) fn labels<'l>(all: impl IntoIterator<Item = (&'l String, &'l String)>) -> String {
+    let pairs: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join(",")
+}
+
 /// The order in which people expect texts with numbers in them: `9` before `10`.
 pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::format::listing::{Column, Listing};
-use crate::format::text::natural;
+use crate::format::text::{labels, natural, short_id};
 use crate::options::filter::{Filter, filter, filters};
 use crate::print;
 use crate::verb::Verb;
@@ -64,13 +64,10 @@ const COLUMNS: &[Column] = &[
 ];
 /// The place of the id among the columns.
 const ID: usize = 2;
-/// How much of an id people are shown.
-const ID_SHORT: usize = 12;
 
 /// The cells of [`COLUMNS`].
 fn cells(network: &Network, whole: bool) -> Vec<String> {
-    let labels = network.labels.iter().map(|(key, value)| format!("{key}={value}"));
-    let id = if whole { network.id.as_str() } else { network.id.get(..ID_SHORT).unwrap_or(&network.id) };
+    let id = if whole { &network.id } else { short_id(&network.id) };
     vec![
         moment(&network.created),
         network.driver.clone(),
@@ -78,7 +75,7 @@ fn cells(network: &Network, whole: bool) -> Vec<String> {
         network.enable_ipv4.to_string(),
         network.enable_ipv6.to_string(),
         network.internal.to_string(),
-        labels.collect::<Vec<_>>().join(","),
+        labels(&network.labels),
         network.name.clone(),
         network.scope.clone(),
     ]

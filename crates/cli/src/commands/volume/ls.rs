@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::flags::Count;
 use crate::format::listing::{Column, Listing};
-use crate::format::text::natural;
+use crate::format::text::{labels, natural};
 use crate::options::filter::{Filter, filter, filters};
 use crate::print;
 use crate::verb::Verb;
@@ -64,14 +64,13 @@ const UNKNOWN: &str = "N/A";
 
 /// The cells of [`COLUMNS`].
 pub(in super::super) fn cells(volume: &Volume) -> Vec<String> {
-    let labels = volume.labels.iter().flatten().map(|(key, value)| format!("{key}={value}"));
     let unknown = || UNKNOWN.to_owned();
     let usage = volume.usage_data;
     vec![
         unknown(),
         volume.driver.clone(),
         unknown(),
-        labels.collect::<Vec<_>>().join(","),
+        labels(volume.labels.iter().flatten()),
         usage.map_or_else(unknown, |usage| usage.ref_count.to_string()),
         volume.mountpoint.clone(),
         volume.name.clone(),
