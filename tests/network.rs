@@ -160,6 +160,9 @@ fn a_subnet_that_the_host_uses_is_refused_before_anything_is_made() {
         let output = Output::of(command, &[]);
         assert!(output.code == 1 && output.stderr.contains(text), "{bip}: {output:?}");
         assert!(!network.output(&["ip", "-o", "link"]).contains("refused0"));
+        let hierarchies = std::fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
+        let mut roots = std::iter::once("/sys/fs/cgroup".into()).chain(hierarchies);
+        assert!(!roots.any(|root: std::path::PathBuf| root.join("sampan-refused0").exists()));
     }
     // The daemon's own subnet is a part of these: the longer prefix counts.
     network.output(&["ip", "route", "add", "10.0.0.0/8", "via", "10.77.5.9"]);

@@ -125,8 +125,10 @@ impl Engine {
         let (passing, in_memory) = Directory::nested(&paths.bundles(), crate::paths::RECORD)?;
         let (volumes, found) = Volumes::open(paths.volumes())?;
         volume::recover(&volumes, found)?;
-        let runtime = Runtime::open(&options.runtime, &host, &paths)?;
+        // What may be refused comes before what is made on the host.
+        let program = Runtime::copy_program(&options.runtime)?;
         let network = Network::open(&options)?;
+        let runtime = Runtime::open(program, &host, &paths)?;
         let (events, writer) = Hub::open(&paths.events())?;
         let inner = Inner {
             paths,

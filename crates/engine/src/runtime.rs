@@ -29,14 +29,18 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Copies the program, and makes the monitors' cgroup.
-    pub(crate) fn open(program: &Path, host: &Host, paths: &Paths) -> Result<Self> {
-        let copy = memfd::sealed_copy(program).map_err(Error::file("read", program))?;
+    /// Copies the program into memory. Nothing of the host is changed.
+    pub(crate) fn copy_program(program: &Path) -> Result<OwnedFd> {
+        memfd::sealed_copy(program).map_err(Error::file("read", program))
+    }
+
+    /// Makes the monitors' cgroup. `program` is the copy of [`Runtime::copy_program`].
+    pub(crate) fn open(program: OwnedFd, host: &Host, paths: &Paths) -> Result<Self> {
         let layout = Layout::detect().map_err(cgroup("look for control groups"))?;
         let monitors =
             Cgroup::create(&layout, &host.monitors()).map_err(cgroup("make the monitors' control group"))?;
         std::fs::create_dir_all(paths.bundles()).map_err(Error::file("create", paths.bundles()))?;
-        Ok(Self { program: copy, layout, monitors, host: host.clone(), children: Mutex::default() })
+        Ok(Self { program, layout, monitors, host: host.clone(), children: Mutex::default() })
     }
 
     /// Starts a monitor for the bundle, with its socket bound already: whoever connects is served once it is up.
